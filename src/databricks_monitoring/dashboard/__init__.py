@@ -1,0 +1,1 @@
+"""AI/BI dashboards derived from a monitor."""

@@ -1,0 +1,1 @@
+"""A Databricks workspace on loopback: same REST paths, real answers, ordinary files under one folder."""

@@ -1,0 +1,1 @@
+"""Served entities: worker processes, request batching, the inference log."""

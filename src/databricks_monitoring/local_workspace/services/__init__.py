@@ -1,0 +1,1 @@
+"""One REST service of the workspace per file."""

@@ -1,0 +1,1 @@
+"""Databricks SQL on DuckDB over Delta tables."""

@@ -1,0 +1,64 @@
+"""The parts of one running workspace, put together once and handed to every service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from databricks_monitoring.local_workspace.clock import WorkspaceClock
+from databricks_monitoring.local_workspace.endpoints import Endpoints
+from databricks_monitoring.local_workspace.monitors import Monitors
+from databricks_monitoring.local_workspace.sql.engine import SqlEngine
+from databricks_monitoring.local_workspace.storage import Store
+from databricks_monitoring.local_workspace.tables import Tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+USER_NAME = "local.user@example.com"
+"""The only user of a local workspace: owner of everything, `requester` of every request."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Everything under one root folder, opened."""
+
+    root: Path
+    url: str
+    token: str
+    store: Store
+    clock: WorkspaceClock
+    tables: Tables
+    sql: SqlEngine
+    endpoints: Endpoints
+    monitors: Monitors
+
+    @classmethod
+    def open(cls, root: Path, *, url: str, token: str) -> Workspace:
+        """Open the workspace in `root`, creating what a fresh one needs."""
+        root.mkdir(parents=True, exist_ok=True)
+        store = Store(root / "workspace.db")
+        clock = WorkspaceClock(store)
+        tables = Tables(root, store, clock)
+        return cls(
+            root=root,
+            url=url,
+            token=token,
+            store=store,
+            clock=clock,
+            tables=tables,
+            sql=SqlEngine(tables, clock, root=root),
+            endpoints=Endpoints(root, store, clock, tables),
+            monitors=Monitors(store, clock, tables),
+        )
+
+    def start(self) -> None:
+        """Begin what runs beside requests: endpoints that were up, monitors that have a schedule."""
+        self.endpoints.start()
+        self.monitors.start()
+
+    def close(self) -> None:
+        """End workers, write what is still in memory, close files."""
+        self.monitors.close()
+        self.endpoints.close()
+        self.store.close()

@@ -1,0 +1,1 @@
+"""Statistics that compare two profile rows, one per file."""

@@ -1,0 +1,1 @@
+"""Engines bring rows to the statistics."""

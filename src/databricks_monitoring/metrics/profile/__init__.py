@@ -1,0 +1,1 @@
+"""Statistics of one column in one window, one per file."""

@@ -1,0 +1,1 @@
+"""Model quality from predictions and labels, one family per file."""

@@ -1,0 +1,1 @@
+"""Monitors: deploying them, refreshing them, reading what they say about drift."""

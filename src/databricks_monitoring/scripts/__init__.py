@@ -1,0 +1,1 @@
+"""Console scripts, one per file: main(argv) -> exit code."""

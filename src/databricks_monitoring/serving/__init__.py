@@ -1,0 +1,1 @@
+"""Endpoints, and the way from their payloads to labelled rows."""
