@@ -152,3 +152,14 @@ def profile_metrics_table(output_schema: SchemaName, monitored: TableName) -> Ta
 def drift_metrics_table(output_schema: SchemaName, monitored: TableName) -> TableName:
     """Return the drift metric table of a monitored table."""
     return output_schema.table(monitored.name + DRIFT_METRICS_SUFFIX)
+
+
+def model_id(entity_name: str, entity_version: str | int) -> str:
+    """Return the text that stands for a served model version in monitored rows.
+
+    Examples
+    --------
+    >>> model_id("main.sales.churn", 3)
+    'churn_3'
+    """
+    return f"{TableName.parse(entity_name).name}_{entity_version}"
