@@ -291,5 +291,6 @@ class NotRunningError(LocalWorkspaceError):
 
     def __init__(self, root: str) -> None:
         super().__init__(
-            f"No local workspace is running in {root}. Start it with `databricks-monitoring local up --root {root}`."
+            f"No local workspace is running in {root}. "
+            f"Start it with `databricks-monitoring local up --root {root}`."
         )
