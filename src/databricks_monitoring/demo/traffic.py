@@ -1,0 +1,87 @@
+"""Requests as clients send them: in every format, from one to twenty characters each."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from databricks_monitoring.demo.characters import DRIFTED, FEATURES, TARGET, TRAINED_ON, make_characters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pandas as pd
+
+FORMATS = ("dataframe_split", "dataframe_records", "inputs", "instances")
+DAYS = 14
+DRIFTS_FROM_DAY = 10
+REQUESTS_A_DAY = 300
+ROWS_AT_MOST = 20
+CLIENTS = 8
+HOURS = 24
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, and what really became of its characters (known to the world, not to the model)."""
+
+    client_request_id: str
+    hour: int
+    payload: dict[str, Any]
+    alive: list[int]
+
+
+def body(frame: pd.DataFrame, request_format: str) -> dict[str, Any]:
+    """Return the rows of `frame` as a request in one of `FORMATS`, missing values as null.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> body(pd.DataFrame({"a": [1, 2]}), "inputs")
+    {'inputs': {'a': [1, 2]}}
+    """
+    split = json.loads(frame.to_json(orient="split", index=False))
+    if request_format == "dataframe_split":
+        return {"dataframe_split": split}
+    records = [dict(zip(split["columns"], row, strict=True)) for row in split["data"]]
+    if request_format == "inputs":
+        return {"inputs": {name: [record[name] for record in records] for name in split["columns"]}}
+    return {request_format: records}
+
+
+def make_day(day: int, *, seed: int) -> list[Request]:
+    """Return the requests of one day (the first is 1), in order of time."""
+    rng = np.random.default_rng([seed, day])
+    sizes = rng.integers(1, ROWS_AT_MOST + 1, REQUESTS_A_DAY)
+    population = DRIFTED if day >= DRIFTS_FROM_DAY else TRAINED_ON
+    characters = make_characters(int(sizes.sum()), seed=seed * 1000 + day, population=population)
+    ends = np.cumsum(sizes)
+    requests = []
+    for index, (end, size) in enumerate(zip(ends, sizes, strict=True)):
+        rows = characters.iloc[end - size : end]
+        requests.append(
+            Request(
+                client_request_id=f"day-{day:02d}-request-{index:03d}",
+                hour=index * HOURS // REQUESTS_A_DAY,
+                payload=body(rows[list(FEATURES)], FORMATS[index % len(FORMATS)]),
+                alive=rows[TARGET].tolist(),
+            )
+        )
+    return requests
+
+
+def by_hour(requests: list[Request]) -> Iterator[tuple[int, list[Request]]]:
+    """Yield each hour that has requests, with them."""
+    for hour in range(HOURS):
+        found = [request for request in requests if request.hour == hour]
+        if found:
+            yield hour, found
+
+
+def send(requests: list[Request], invoke: Callable[[Request], int], pool: ThreadPoolExecutor) -> int:
+    """Send requests from several clients at once and return how many rows were answered."""
+    return sum(pool.map(invoke, requests))
