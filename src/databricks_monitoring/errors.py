@@ -18,6 +18,7 @@
     │   ├── EndpointNotFoundError
     │   ├── MonitorNotFoundError
     │   └── WarehouseNotFoundError
+    ├── WorkspaceUnreachableError     nothing answers at the configured host
     ├── StatementError                a SQL statement ended in FAILED, CANCELED or CLOSED
     ├── EndpointError                 an endpoint could not be brought to the wanted state
     │   ├── DeploymentFailedError
@@ -183,6 +184,17 @@ class WarehouseNotFoundError(MissingError):
     """No SQL warehouse can run a statement."""
 
     kind = "SQL warehouse"
+
+
+class WorkspaceUnreachableError(MonitoringError):
+    """Nothing answers at the configured host."""
+
+    def __init__(self, host: str, reason: str) -> None:
+        super().__init__(
+            f"Nothing answers at {host} ({reason}). If that is a local workspace, start it with "
+            "`databricks-monitoring local up --root DIR`; otherwise correct DATABRICKS_HOST."
+        )
+        self.host = host
 
 
 class StatementError(MonitoringError):
