@@ -217,7 +217,7 @@ def check_columns(definition: MonitorDefinition, available: tuple[str, ...]) -> 
     ColumnNotFoundError
         Naming the role, the nearest column and the columns that exist.
     """
-    roles = {
+    roles: dict[str, str | None] = {
         "timestamp_column": definition.timestamp_column,
         "prediction_column": definition.prediction_column,
         "model_id_column": definition.model_id_column,

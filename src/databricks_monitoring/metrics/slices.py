@@ -1,0 +1,86 @@
+"""Slicing expressions: Databricks SQL over one row, read as a tree and rendered for DuckDB."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlglot
+from sqlglot import expressions as exp
+
+from databricks_monitoring.errors import ColumnNotFoundError, InvalidValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True)
+class Slicing:
+    """One slicing expression.
+
+    Attributes
+    ----------
+    key
+        The user's text, unchanged; the column `slice_key`.
+    sql
+        The same in DuckDB's SQL, identifiers quoted.
+    """
+
+    key: str
+    sql: str
+
+
+def row_expression(text: str, columns: Iterable[str], where: str) -> str:
+    """Return a Databricks SQL expression over one row in DuckDB's SQL.
+
+    Raises
+    ------
+    InvalidValueError
+        If it is not an expression, or looks at more than one row.
+    ColumnNotFoundError
+        If it names a column that does not exist.
+
+    Examples
+    --------
+    >>> row_expression("`Age` < 25 AND city = 'Bern'", ["age", "city"], "slicing_exprs")
+    '"age" < 25 AND "city" = \\'Bern\\''
+    """
+    try:
+        tree = sqlglot.parse_one(text, dialect="databricks", into=exp.Condition)
+    except sqlglot.errors.SqlglotError as error:
+        raise InvalidValueError(where, text, "a SQL expression over the columns of a row") from error
+    if tree.find(exp.AggFunc, exp.Query, exp.Window):
+        raise InvalidValueError(where, text, "an expression over one row: no aggregate, window or subquery")
+    resolve_columns(tree, columns, where)
+    return tree.sql(dialect="duckdb")
+
+
+def resolve_columns(tree: exp.Expression, columns: Iterable[str], where: str) -> None:
+    """Give every column of a tree the table's own spelling, in quotes.
+
+    Raises
+    ------
+    ColumnNotFoundError
+        If a column does not exist.
+    """
+    names = list(columns)
+    by_fold = {name.casefold(): name for name in names}
+    for column in tree.find_all(exp.Column):
+        root = column.parts[0]
+        if root.name.casefold() not in by_fold:
+            raise ColumnNotFoundError(root.name, names, where=where)
+        for part in column.parts:
+            part.set("quoted", True)
+        root.set("this", by_fold[root.name.casefold()])
+
+
+def slicings(expressions: Iterable[str], columns: Iterable[str]) -> list[Slicing]:
+    """Return the slicing expressions of a monitor over a table with these columns.
+
+    Raises
+    ------
+    InvalidValueError, ColumnNotFoundError
+        See `row_expression`.
+    """
+    names = list(columns)
+    return [Slicing(text, row_expression(text, names, f"slicing_exprs: {text!r}")) for text in expressions]
