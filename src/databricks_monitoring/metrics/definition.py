@@ -227,6 +227,6 @@ def check_columns(definition: MonitorDefinition, available: tuple[str, ...]) -> 
     for metric in definition.custom_metrics:
         for column in metric.input_columns:
             roles[f"custom_metrics[{metric.name!r}].input_columns: {column}"] = column
-    for role, column in roles.items():
-        if column is not None and column != TABLE_ROW and column not in available:
-            raise ColumnNotFoundError(column, available, where=f"the monitored table ({role})")
+    for role, named in roles.items():
+        if named is not None and named != TABLE_ROW and named not in available:
+            raise ColumnNotFoundError(named, available, where=f"the monitored table ({role})")

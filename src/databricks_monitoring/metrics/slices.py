@@ -31,7 +31,7 @@ class Slicing:
 
 
 def row_expression(text: str, columns: Iterable[str], where: str) -> str:
-    """Return a Databricks SQL expression over one row in DuckDB's SQL.
+    r"""Return a Databricks SQL expression over one row in DuckDB's SQL.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def row_expression(text: str, columns: Iterable[str], where: str) -> str:
     Examples
     --------
     >>> row_expression("`Age` < 25 AND city = 'Bern'", ["age", "city"], "slicing_exprs")
-    '"age" < 25 AND "city" = \\'Bern\\''
+    '"age" < 25 AND "city" = \'Bern\''
     """
     try:
         tree = sqlglot.parse_one(text, dialect="databricks", into=exp.Condition)
@@ -55,7 +55,7 @@ def row_expression(text: str, columns: Iterable[str], where: str) -> str:
     return tree.sql(dialect="duckdb")
 
 
-def resolve_columns(tree: exp.Expression, columns: Iterable[str], where: str) -> None:
+def resolve_columns(tree: exp.Expr, columns: Iterable[str], where: str) -> None:
     """Give every column of a tree the table's own spelling, in quotes.
 
     Raises
@@ -70,7 +70,7 @@ def resolve_columns(tree: exp.Expression, columns: Iterable[str], where: str) ->
         if root.name.casefold() not in by_fold:
             raise ColumnNotFoundError(root.name, names, where=where)
         for part in column.parts:
-            part.set("quoted", True)
+            part.set("quoted", True)  # noqa: FBT003 - the value of a node's argument
         root.set("this", by_fold[root.name.casefold()])
 
 

@@ -192,12 +192,12 @@ def core_columns(schema: pa.Schema, definition: MonitorDefinition) -> set[str]:
 
 
 def ddl(schema: pa.Schema) -> str:
-    """Return the column list of a `CREATE TABLE`, one column a line.
+    r"""Return the column list of a `CREATE TABLE`, one column a line.
 
     Examples
     --------
     >>> ddl(pa.schema([("window", WINDOW), ("count", pa.int64())]))
-    '`window` STRUCT<start: TIMESTAMP, end: TIMESTAMP>,\\n`count` BIGINT'
+    '`window` STRUCT<start: TIMESTAMP, end: TIMESTAMP>,\n`count` BIGINT'
     """
     return ",\n".join(f"{quote(field.name)} {sql_type(field.type)}" for field in schema)
 
