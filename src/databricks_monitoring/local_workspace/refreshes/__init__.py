@@ -1,0 +1,1 @@
+"""Refreshes of monitors, computed in a process of their own."""
