@@ -99,12 +99,7 @@ class _Layout:
     def dataset(self, name: str, title: str, statement: str, *, rank: int = 0) -> str:
         """Add a statement and return its name."""
         spec = self.spec
-        not_features = (
-            spec.timestamp_column,
-            spec.prediction_column,
-            spec.label_column,
-            spec.model_id_column,
-        )
+        unwatched = (spec.timestamp_column, spec.model_id_column)
         sql = queries.complete(
             statement,
             profile=spec.profile_table,

@@ -166,7 +166,8 @@ def _check_proba(column: str, log: InferenceLogConfig, types: Types, where: str)
     if kind not in {"MAP", "STRUCT", "DOUBLE", "FLOAT"}:
         raise InvalidParameterValue(
             f"inference_log.prediction_proba_col: column {column!r} of {where} is {kind}; expected "
-            "map<string,double>, a struct with a double per class, or a double with the probability of the positive class."
+            "map<string,double>, a struct with a double per class, or a double with the probability of "
+            "the positive class."
         )
 
 
@@ -258,7 +259,8 @@ def _check_schedule(schedule: CronSchedule) -> None:
     if len(fields) not in _QUARTZ_FIELDS:
         raise InvalidParameterValue(
             f"schedule.quartz_cron_expression: {schedule.quartz_cron_expression!r} has {len(fields)} fields; "
-            "a Quartz expression has 6 or 7: second minute hour day month weekday [year], such as '0 0 12 * * ?'."
+            "a Quartz expression has 6 or 7: second minute hour day month weekday "
+            "[year], such as '0 0 12 * * ?'."
         )
     if (fields[3] == "?") == (fields[5] == "?"):
         raise InvalidParameterValue(

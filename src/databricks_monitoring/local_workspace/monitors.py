@@ -32,6 +32,7 @@ from databricks_monitoring.names import SchemaName, TableName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from databricks.sdk.service.catalog import TableInfo
     from databricks.sdk.service.dataquality import DataProfilingConfig
@@ -58,11 +59,11 @@ class Monitors:
     Refreshes are computed one after the other by one process; those that wait are PENDING.
     """
 
-    def __init__(self, store: Store, clock: WorkspaceClock, tables: Tables) -> None:
+    def __init__(self, store: Store, clock: WorkspaceClock, tables: Tables, *, root: Path) -> None:
         self._store = store
         self._clock = clock
         self._tables = tables
-        self._dashboards = Dashboards(store, clock, tables.root / "workspace_files")
+        self._dashboards = Dashboards(store, clock, root / "workspace_files")
         self._lock = threading.RLock()
         self._worker = RefreshWorker()
         self._waiting: queue.SimpleQueue[tuple[str, int | None] | None] = queue.SimpleQueue()
@@ -367,7 +368,8 @@ class Monitors:
         for other in self.list():
             if other.table_id != monitor.table_id and other.profile_table == monitor.profile_table:
                 raise InvalidParameterValue(
-                    f"Metric table {monitor.profile_table} already belongs to the monitor of {other.table}. Give {monitor.table} another output schema."
+                    f"Metric table {monitor.profile_table} already belongs to the monitor of "
+                    f"{other.table}. Give {monitor.table} another output schema."
                 )
 
     def _table_by_id(self, table_id: str) -> TableInfo:

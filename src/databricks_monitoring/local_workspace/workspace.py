@@ -11,12 +11,12 @@ from databricks_monitoring.local_workspace.monitors import Monitors
 from databricks_monitoring.local_workspace.sql.engine import SqlEngine
 from databricks_monitoring.local_workspace.storage import Store
 from databricks_monitoring.local_workspace.tables import Tables
+from databricks_monitoring.local_workspace.user import USER_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-USER_NAME = "local.user@example.com"
-"""The only user of a local workspace: owner of everything, `requester` of every request."""
+__all__ = ["USER_NAME", "Workspace"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Workspace:
             tables=tables,
             sql=SqlEngine(tables, clock, root=root),
             endpoints=Endpoints(root, store, clock, tables),
-            monitors=Monitors(store, clock, tables),
+            monitors=Monitors(store, clock, tables, root=root),
         )
 
     def start(self) -> None:
