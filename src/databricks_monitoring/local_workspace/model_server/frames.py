@@ -1,0 +1,76 @@
+"""What travels between the workspace and a served entity's process: frames of a header and a body.
+
+A frame is its length (4 bytes), a request id (8 bytes), the header's length (4 bytes), the header (JSON), and
+the body as it came. Answers carry the id of their request, so they may come in any order.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LENGTH = struct.Struct("!I")
+_IDS = struct.Struct("!QI")
+
+READY_ID = 0
+"""Id of the first frame a worker sends: it says whether the model could be loaded."""
+
+
+class Header(TypedDict, total=False):
+    """What a frame says about its body.
+
+    A request has `content_type`; an answer has `status`, `duration_ms` and `client_request_id`; the frame
+    `READY_ID` has `error`, or none when the model is loaded.
+    """
+
+    content_type: str
+    status: int
+    duration_ms: int
+    client_request_id: str | None
+    error: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One request to a worker, or one answer of it."""
+
+    id: int
+    header: Header
+    body: bytes = b""
+
+    def encode(self) -> bytes:
+        """Return the bytes to send."""
+        header = json.dumps(self.header).encode()
+        length = _IDS.size + len(header) + len(self.body)
+        return b"".join((_LENGTH.pack(length), _IDS.pack(self.id, len(header)), header, self.body))
+
+
+class FrameReader:
+    """Cuts a stream of bytes into frames."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, received: bytes) -> Iterator[Frame]:
+        """Take what was received and yield every frame that is now whole."""
+        self._buffer += received
+        start = 0
+        while len(self._buffer) - start >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._buffer, start)
+            end = start + _LENGTH.size + length
+            if len(self._buffer) < end:
+                break
+            yield self._frame(start + _LENGTH.size, end)
+            start = end
+        del self._buffer[:start]
+
+    def _frame(self, start: int, end: int) -> Frame:
+        identifier, header_length = _IDS.unpack_from(self._buffer, start)
+        body_start = start + _IDS.size + header_length
+        header: Header = json.loads(self._buffer[start + _IDS.size : body_start])
+        return Frame(identifier, header, bytes(self._buffer[body_start:end]))

@@ -1,0 +1,119 @@
+"""Every payload log of the workspace, and the thread that commits them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from databricks_monitoring.local_workspace.model_server.payload_log import PayloadLog
+from databricks_monitoring.names import TableName
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from databricks_monitoring.local_workspace.model_server.payload_record import PayloadRecord
+    from databricks_monitoring.local_workspace.storage import Store
+    from databricks_monitoring.local_workspace.tables import Tables
+
+_ABOUT = "log.json"
+_SECONDS_AFTER_FAILURE = 5.0
+
+
+class PayloadLogs:
+    """The logs under one folder.
+
+    Whoever reads an inference table through `Tables.open` sees every request answered before: reading it
+    commits first.
+    """
+
+    def __init__(self, folder: Path, store: Store, tables: Tables, *, commit_seconds: float) -> None:
+        self._folder = folder
+        self._store = store
+        self._tables = tables
+        self._commit_seconds = commit_seconds
+        self._logs: dict[str, PayloadLog] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._closed = False
+        self._thread = threading.Thread(target=self._commit_again_and_again, name="payload-logs", daemon=True)
+
+    def start(self) -> None:
+        """Find the logs of before, commit what they hold, and begin."""
+        for about in sorted(self._folder.glob(f"*/{_ABOUT}")):
+            found = json.loads(about.read_text())
+            self._opened(about.parent.name, TableName.parse(found["table"]))
+        for log in self._logs.values():
+            if log.has_uncommitted():
+                self._commit(log)
+        self._thread.start()
+
+    def open(self, endpoint_id: str, table: TableName) -> PayloadLog:
+        """Return the log of an endpoint for a table, the same after a restart."""
+        name = f"{endpoint_id}-{hashlib.sha256(str(table).encode()).hexdigest()[:12]}"
+        with self._lock:
+            if name not in self._logs:
+                folder = self._folder / name
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / _ABOUT).write_text(json.dumps({"table": str(table), "endpoint_id": endpoint_id}))
+                self._opened(name, table)
+            return self._logs[name]
+
+    def _opened(self, name: str, table: TableName) -> None:
+        self._logs[name] = PayloadLog(
+            self._folder / name,
+            table,
+            f"payload-log-{name}",
+            self._tables.location(table),
+            lambda: self._store.next_number(f"payload_log/{name}"),
+        )
+        self._tables.before_read[table] = lambda: self.flush(table)
+
+    def append(self, log: PayloadLog, record: PayloadRecord) -> None:
+        """Record an answered request."""
+        log.append(record)
+        self._wake.set()
+
+    def flush(self, table: TableName | None = None) -> None:
+        """Commit everything answered so far, of one table or of all.
+
+        What cannot be committed stays in its segments; the log counts the failure and tells why.
+        """
+        with self._lock:
+            logs = [log for log in self._logs.values() if table is None or log.table == table]
+        for log in logs:
+            if log.has_uncommitted():
+                self._commit(log)
+
+    def close(self) -> None:
+        """Commit what is left and end the thread."""
+        self._closed = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self.flush()
+
+    def _commit(self, log: PayloadLog) -> bool:
+        # A statement that writes to the table reads it while it holds the table, so the table comes first.
+        with self._tables.writing(log.table), log.committing:
+            return log.commit()
+
+    def _commit_again_and_again(self) -> None:
+        while not self._closed:
+            self._wake.wait()
+            self._wake.clear()
+            began = time.monotonic()
+            with self._lock:
+                logs = [log for log in self._logs.values() if log.has_uncommitted()]
+            failed = [log for log in logs if not self._commit(log)]
+            pause = _SECONDS_AFTER_FAILURE if failed else self._commit_seconds
+            if failed:
+                self._wake.set()
+            self._sleep(pause - (time.monotonic() - began))
+
+    def _sleep(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not self._closed and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))

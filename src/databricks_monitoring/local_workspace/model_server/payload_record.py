@@ -1,0 +1,118 @@
+"""One row of an inference table: its columns, and its form in a segment file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PAYLOAD_SCHEMA = pa.schema(
+    [
+        ("databricks_request_id", pa.string()),
+        ("request_date", pa.date32()),
+        ("client_request_id", pa.string()),
+        ("request_time", pa.timestamp("us", tz="UTC")),
+        ("status_code", pa.int32()),
+        ("sampling_fraction", pa.float64()),
+        ("execution_duration_ms", pa.int64()),
+        ("request", pa.string()),
+        ("response", pa.string()),
+        ("logging_error_codes", pa.list_(pa.string())),
+        ("served_entity_id", pa.string()),
+        ("requester", pa.string()),
+    ]
+)
+"""Columns of an AI Gateway inference table, in order."""
+
+MAX_LOGGED_BYTES = 1024 * 1024
+"""A longer request or response is NULL in the table, with a code that says so."""
+
+REQUEST_TOO_LARGE = "MAX_REQUEST_SIZE_EXCEEDED"
+RESPONSE_TOO_LARGE = "MAX_RESPONSE_SIZE_EXCEEDED"
+
+
+@dataclass(frozen=True)
+class PayloadRecord:
+    """One answered request.
+
+    Attributes
+    ----------
+    request_time_us
+        Arrival by the workspace's clock, in microseconds since the epoch.
+    execution_duration_ms
+        What the model took; None if it never saw the request.
+    """
+
+    databricks_request_id: str
+    client_request_id: str | None
+    request_time_us: int
+    status_code: int
+    execution_duration_ms: int | None
+    request: str | None
+    response: str | None
+    logging_error_codes: list[str]
+    served_entity_id: str | None
+    requester: str | None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        request_id: str,
+        client_request_id: str | None,
+        arrived: datetime,
+        status: int,
+        duration_ms: int | None,
+        request: bytes | None,
+        response: bytes,
+        served_entity_id: str | None,
+        requester: str,
+    ) -> PayloadRecord:
+        """Return the record of one exchange; `request` is None when it was too large to be read."""
+        codes = []
+        if request is None or len(request) > MAX_LOGGED_BYTES:
+            request = None
+            codes.append(REQUEST_TOO_LARGE)
+        logged: bytes | None = response
+        if len(response) > MAX_LOGGED_BYTES:
+            logged = None
+            codes.append(RESPONSE_TOO_LARGE)
+        return cls(
+            databricks_request_id=request_id,
+            client_request_id=client_request_id,
+            request_time_us=round(arrived.timestamp() * 1_000_000),
+            status_code=status,
+            execution_duration_ms=duration_ms,
+            request=None if request is None else request.decode(errors="replace"),
+            response=None if logged is None else logged.decode(errors="replace"),
+            logging_error_codes=codes,
+            served_entity_id=served_entity_id,
+            requester=requester,
+        )
+
+    def line(self) -> bytes:
+        """Return the record as one line of a segment file."""
+        return json.dumps(self.__dict__, separators=(",", ":")).encode() + b"\n"
+
+
+def records_of(segment: bytes) -> list[PayloadRecord]:
+    """Return the records of a segment file; a last line without its end was never answered and is left out."""
+    return [PayloadRecord(**json.loads(line)) for line in segment.split(b"\n")[:-1]]
+
+
+def payload_table(records: Sequence[PayloadRecord]) -> pa.Table:
+    """Return the rows of the inference table for `records`."""
+    rows = []
+    for record in records:
+        row = asdict(record)
+        arrived = datetime.fromtimestamp(row.pop("request_time_us") / 1_000_000, UTC)
+        rows.append(
+            row | {"request_time": arrived, "request_date": arrived.date(), "sampling_fraction": 1.0}
+        )
+    return pa.Table.from_pylist(rows, schema=PAYLOAD_SCHEMA)
