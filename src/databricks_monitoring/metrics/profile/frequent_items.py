@@ -53,4 +53,5 @@ def frequent_items(items: pa.Array, counts: Integers, at_most: int = FREQUENT_IT
 def _first_by_value(items: pa.Array, tied: Integers, wanted: int) -> Integers:
     texts = pa.table({"item": items.take(pa.array(tied))})
     first = pc.select_k_unstable(texts, wanted, [("item", "ascending")])
-    return tied[first.to_numpy(zero_copy_only=False).astype(np.intp)]
+    chosen: Integers = tied[first.to_numpy(zero_copy_only=False).astype(np.intp)]
+    return chosen

@@ -33,8 +33,8 @@ def quantiles(ordered: Numbers) -> Floats | None:
     Returns
     -------
     ndarray, shape (1000,)
-        Element i (from 0) is the observed value at probability ``(i + 1) / 1000``: ``ordered[ceil(p n) - 1]``.
-        Element 499 is the lower median, the last one the maximum.
+        Element i (from 0) is the observed value at probability p = ``(i + 1) / 1000``, which is
+        ``ordered[ceil(p n) - 1]``. Element 499 is the lower median, the last one the maximum.
 
     Notes
     -----
