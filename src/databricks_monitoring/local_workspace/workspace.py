@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from databricks_monitoring.local_workspace.artifacts import Artifacts
 from databricks_monitoring.local_workspace.clock import WorkspaceClock
 from databricks_monitoring.local_workspace.endpoints import Endpoints
+from databricks_monitoring.local_workspace.mlflow_server import MlflowServer
+from databricks_monitoring.local_workspace.models import Models
 from databricks_monitoring.local_workspace.monitors import Monitors
 from databricks_monitoring.local_workspace.sql.engine import SqlEngine
 from databricks_monitoring.local_workspace.storage import Store
@@ -32,6 +35,9 @@ class Workspace:
     sql: SqlEngine
     endpoints: Endpoints
     monitors: Monitors
+    models: Models
+    mlflow: MlflowServer
+    artifacts: Artifacts
 
     @classmethod
     def open(cls, root: Path, *, url: str, token: str) -> Workspace:
@@ -50,15 +56,20 @@ class Workspace:
             sql=SqlEngine(tables, clock, root=root),
             endpoints=Endpoints(root, store, clock, tables),
             monitors=Monitors(store, clock, tables, root=root),
+            models=Models(store, clock, tables),
+            mlflow=MlflowServer(root / "mlflow"),
+            artifacts=Artifacts(root / "mlflow" / "artifacts", url=url, secret=token),
         )
 
     def start(self) -> None:
         """Begin what runs beside requests: endpoints that were up, monitors that have a schedule."""
         self.endpoints.start()
         self.monitors.start()
+        self.mlflow.start()
 
     def close(self) -> None:
         """End workers, write what is still in memory, close files."""
         self.monitors.close()
         self.endpoints.close()
+        self.mlflow.close()
         self.store.close()
