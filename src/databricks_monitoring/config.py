@@ -1,0 +1,269 @@
+"""Every dictionary of the public API and every section of the configuration files, as models.
+
+The descriptions are the settings' reference. Unknown keys are refused; see `parsing` for the messages and
+`config_file` for files.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
+
+from databricks_monitoring.alerting.rules import AlertRule, parse_rules
+from databricks_monitoring.cron import to_quartz
+
+if TYPE_CHECKING:
+    from typing import Self
+
+Granularity = Literal[
+    "5 minutes",
+    "30 minutes",
+    "1 hour",
+    "1 day",
+    "1 week",
+    "2 weeks",
+    "3 weeks",
+    "4 weeks",
+    "1 month",
+    "1 year",
+]
+ProblemType = Literal["classification", "regression"]
+ModelType = Literal["classification", "regression", "forecasting"]
+WorkloadSize = Literal["Small", "Medium", "Large"]
+WorkloadType = Literal["CPU", "CPU_MEDIUM", "CPU_LARGE", "GPU_SMALL", "GPU_MEDIUM", "GPU_LARGE"]
+ProfileType = Literal["InferenceLog", "TimeSeries", "Snapshot"]
+EntityName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,63}$")]
+Schedule = Annotated[str, AfterValidator(to_quartz)]
+
+DEFAULT_ALIAS = "latest-model"
+DEFAULT_INFERENCE_TABLE = "inference_logs"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, coerce_numbers_to_str=True, protected_namespaces=()
+    )
+
+
+class ModelSettings(_Strict):
+    """The section `model` of a configuration file: what is deployed."""
+
+    name: str = Field(description="Registered model: its last level, or `catalog.schema.name`.", min_length=1)
+    type: ModelType | None = Field(
+        default=None,
+        description="What the model does. Decides the monitor's problem type where that is not given; "
+        "a forecast is monitored as a regression.",
+    )
+    alias: str = Field(default=DEFAULT_ALIAS, description="Alias of the version to deploy.")
+    version: str | None = Field(default=None, description="Version to deploy, instead of the alias.")
+
+
+class ServedEntity(_Strict):
+    """One of several model versions behind an endpoint, as for champion and challenger."""
+
+    name: EntityName = Field(description="Name of the served entity, unique within the endpoint.")
+    model_name: str | None = Field(
+        default=None, description="Full name of the model; the endpoint's if absent."
+    )
+    model_version: str | None = Field(default=None, description="Version; give this or `alias`.")
+    alias: str | None = Field(default=None, description="Alias that is resolved to a version at deployment.")
+    traffic_percentage: int = Field(ge=0, le=100, description="Share of the requests; all of them make 100.")
+    workload_size: WorkloadSize | None = Field(default=None, description="The endpoint's if absent.")
+    scale_to_zero: bool | None = Field(default=None, description="The endpoint's if absent.")
+    environment_vars: dict[str, str] = Field(default_factory=dict, description="Added to the endpoint's.")
+
+    @model_validator(mode="after")
+    def _one_version(self) -> Self:
+        if (self.model_version is None) == (self.alias is None):
+            raise ValueError("exactly one of model_version and alias")
+        return self
+
+
+class ServingConfig(_Strict):
+    """`serving_config`, and the section `serving`: the endpoint."""
+
+    endpoint_name: EntityName = Field(description="Letters, digits, `-` and `_`; unique in the workspace.")
+    workload_size: WorkloadSize = Field(
+        default="Small", description="Requests answered at once: Small 4, Medium 8 to 16, Large 16 to 64."
+    )
+    workload_type: WorkloadType = Field(default="CPU", description="Kind of compute.")
+    scale_to_zero: bool = Field(
+        default=True,
+        description="Whether an idle endpoint gives its compute back; the next request then waits.",
+    )
+    environment_vars: dict[str, str] = Field(
+        default_factory=dict, description="Environment of the model; secrets as `{{secrets/scope/key}}`."
+    )
+    served_entities: tuple[ServedEntity, ...] = Field(
+        default=(), max_length=10, description="Several versions with traffic between them, instead of one."
+    )
+    timeout_seconds: float = Field(
+        default=2400.0,
+        gt=0,
+        description="How long a deployment may take; on Databricks a build can take 30 minutes.",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.endpoint_name.startswith("databricks-"):
+            raise ValueError("an endpoint_name that does not begin with 'databricks-', which is reserved")
+        names = [entity.name for entity in self.served_entities]
+        if len(set(names)) != len(names):
+            raise ValueError("served_entities with different names")
+        if names and sum(entity.traffic_percentage for entity in self.served_entities) != 100:  # noqa: PLR2004
+            raise ValueError("served_entities whose traffic_percentage adds up to 100")
+        return self
+
+
+class LabelConfig(_Strict):
+    """The key `labels` of an inference table: where the truth arrives, late."""
+
+    table: str = Field(
+        description="Table with the labels; its schema and catalog default to the inference table's."
+    )
+    key_columns: tuple[str, ...] = Field(
+        default=("row_id",),
+        min_length=1,
+        description="Columns that both tables have and that identify a row: `row_id`, `client_request_id` or "
+        "columns of the model's input.",
+    )
+    label_col: str = Field(default="label", description="Column of the label table that holds the label.")
+    timestamp_col: str | None = Field(
+        default=None,
+        description="Column of the label table that orders several labels of one row; the latest wins.",
+    )
+    position_col: str | None = Field(
+        default=None,
+        description="Column of the label table with the row's position in its request, from 0; for "
+        "`client_request_id` when requests carry several rows.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_key_may_stand_alone(cls, body: object) -> object:
+        if isinstance(body, dict) and isinstance(body.get("key_columns"), str):
+            return {**body, "key_columns": (body["key_columns"],)}
+        return body
+
+
+class InferenceTableConfig(_Strict):
+    """`inference_table_config`, and the section `inference_table`: where requests are kept."""
+
+    name: str = Field(
+        default=DEFAULT_INFERENCE_TABLE,
+        validation_alias=AliasChoices("name", "table_name"),
+        pattern=r"^[A-Za-z0-9_]+$",
+        description="Name of the inference table (also accepted as `table_name`); the endpoint writes raw "
+        "payloads to `<name>_payload`.",
+    )
+    enabled: bool = Field(
+        default=True, description="Whether requests are logged. May be changed at any time."
+    )
+    catalog: str | None = Field(default=None, description="The deployment's catalog if absent.")
+    schema_name: str | None = Field(
+        default=None, alias="schema", description="The deployment's schema if absent."
+    )
+    retention_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="Rows of the inference table older than this are deleted at each refresh.",
+    )
+    labels: LabelConfig | None = Field(default=None, description="Table of labels, merged at each refresh.")
+
+
+class CustomMetric(_Strict):
+    """One of `custom_metrics`: a column of the metric tables that you define."""
+
+    name: str = Field(min_length=1, description="Name of the metric's column.")
+    type: Literal["aggregate", "derived", "drift"] = Field(
+        description="aggregate: over rows; derived: from aggregates of one row; drift: from two metric rows."
+    )
+    input_columns: tuple[str, ...] = Field(
+        min_length=1, description="Columns it is computed for, or `:table` for the table as a whole."
+    )
+    definition: str = Field(
+        min_length=1, description="One SQL expression; aggregates may say `{{input_column}}`."
+    )
+    output_data_type: str = Field(default="double", description="Type of the result, such as `double`.")
+
+
+class _Profile(_Strict):
+    granularities: tuple[Granularity, ...] = Field(
+        default=("1 day",), min_length=1, description="Lengths of the windows, each computed for itself."
+    )
+    baseline_table: str | None = Field(
+        default=None, description="Table that windows are compared with: best the scored test set."
+    )
+    problem_type: ProblemType | None = Field(
+        default=None,
+        description="Taken from the model where absent: numbers with a fraction mean regression.",
+    )
+    prediction_col: str = Field(default="prediction", description="Column with the prediction.")
+    timestamp_col: str = Field(default="timestamp", description="Column that decides a row's window.")
+    model_id_col: str = Field(
+        default="model_id", description="Column that tells which model version answered."
+    )
+    label_col: str | None = Field(
+        default="label", description="Column with the truth, NULL until it is known."
+    )
+    slicing_exprs: tuple[str, ...] = Field(
+        default=(), description="SQL expressions; every value of each is also profiled on its own."
+    )
+    custom_metrics: tuple[CustomMetric, ...] = Field(default=(), description="Metrics of your own.")
+    timezone: str = Field(default="UTC", description="Time zone of the schedule; windows are always UTC.")
+
+
+class MonitoringConfig(_Profile):
+    """`monitoring_config`, and the section `monitoring`: what is computed, when, and who is told."""
+
+    output_schema: str = Field(
+        default="monitoring",
+        min_length=1,
+        description="Schema of the metric tables, in the deployment's catalog or as `catalog.schema`; "
+        "created if absent.",
+    )
+    profile_type: ProfileType = Field(default="InferenceLog", description="How the table is profiled.")
+    refresh_schedule: Schedule | None = Field(
+        default=None,
+        description="Cron expression, Unix (`0 0 * * *`) or Quartz (`0 0 0 * * ?`); no schedule if absent.",
+    )
+    alerts: tuple[AlertRule, ...] = Field(default=(), description="Alert rules.")
+
+    @model_validator(mode="after")
+    def _rules_fit_together(self) -> Self:
+        parse_rules([rule.model_dump() for rule in self.alerts])
+        return self
+
+
+class MonitorConfig(_Profile):
+    """The arguments of `LakehouseMonitor.create_monitor`."""
+
+    inference_table: str = Field(description="The monitored table.")
+    output_schema: str = Field(description="Schema of the metric tables.")
+    profile_type: ProfileType = Field(default="InferenceLog", description="How the table is profiled.")
+    schedule: Schedule | None = Field(default=None, description="Cron expression, Unix or Quartz.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.profile_type == "InferenceLog" and self.problem_type is None:
+            raise ValueError(
+                "a problem_type ('classification' or 'regression') with profile_type 'InferenceLog'"
+            )
+        return self
+
+
+class EnvironmentSettings(_Strict):
+    """One of `environments` in a configuration file, or the whole file where it has none."""
+
+    catalog: str | None = Field(default=None, description="Catalog of the tables and the model.")
+    schema_name: str | None = Field(
+        default=None, alias="schema", description="Schema of the tables and the model."
+    )
+    model: ModelSettings | None = Field(default=None, description="What is deployed.")
+    serving: ServingConfig = Field(description="The endpoint.")
+    inference_table: InferenceTableConfig = Field(
+        default_factory=InferenceTableConfig, description="Where requests and predictions are kept."
+    )
+    monitoring: MonitoringConfig = Field(default_factory=MonitoringConfig, description="What is computed.")
+    tags: dict[str, str] = Field(default_factory=dict, description="Tags of the endpoint.")
