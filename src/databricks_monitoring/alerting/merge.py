@@ -8,34 +8,45 @@ from databricks_monitoring.names import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import date, datetime
 
-    from databricks_monitoring.clients import SqlClient
+    from databricks_monitoring.clients import Parameter, SqlClient
     from databricks_monitoring.names import TableName
 
-    Cell = str | int | float | bool | datetime | date | None
+
+def ensure_table(sql: SqlClient, table: TableName, types: Mapping[str, str], comment: str) -> None:
+    """Create a Delta table with these columns and SQL types unless it exists."""
+    columns = ", ".join(f"{quote(name)} {sql_type}" for name, sql_type in types.items())
+    text = comment.replace("'", "\\'")
+    sql.execute(f"CREATE TABLE IF NOT EXISTS {table.quoted} ({columns}) COMMENT '{text}'")
 
 
 def merge_rows(
-    sql: SqlClient, table: TableName, keys: Sequence[str], rows: Sequence[Mapping[str, Cell]]
+    sql: SqlClient,
+    table: TableName,
+    types: Mapping[str, str],
+    keys: Sequence[str],
+    rows: Sequence[Mapping[str, Parameter]],
 ) -> None:
     """Update the rows of `table` that have the keys of `rows`, insert the others; nothing if there are none.
 
     Parameters
     ----------
+    types : mapping
+        Every column of the table with its SQL type; a NULL needs it.
     keys : sequence of str
-        Columns that identify a row; present in every mapping, never null.
+        Columns that identify a row; never null.
     rows : sequence of mapping
-        All with the same columns, at least one of them not a key. Every value is a bound parameter.
+        Each with every column. Every value is a bound parameter.
     """
     if not rows:
         return
-    columns = list(rows[0])
-    parameters: dict[str, Cell] = {}
+    columns = list(types)
+    parameters: dict[str, Parameter] = {}
     selects = []
     for position, row in enumerate(rows):
         parameters |= {f"{column}_{position}": row[column] for column in columns}
-        selects.append("SELECT " + ", ".join(f":{name}_{position} AS {quote(name)}" for name in columns))
+        cast = (f"CAST(:{name}_{position} AS {types[name]}) AS {quote(name)}" for name in columns)
+        selects.append("SELECT " + ", ".join(cast))
     matches = " AND ".join(f"t.{quote(key)} = s.{quote(key)}" for key in keys)
     sets = ", ".join(f"t.{quote(column)} = s.{quote(column)}" for column in columns if column not in keys)
     names = ", ".join(quote(column) for column in columns)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from databricks_monitoring.alerting.merge import merge_rows
+from databricks_monitoring.alerting.merge import ensure_table, merge_rows
 from databricks_monitoring.errors import (
     ConfigError,
     InvalidValueError,
@@ -25,11 +25,20 @@ from databricks_monitoring.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from databricks_monitoring.alerting.merge import Cell
-    from databricks_monitoring.clients import SqlClient
+    from databricks_monitoring.clients import Parameter, SqlClient
     from databricks_monitoring.names import SchemaName, TableName
 
 ALERT_RULES_TABLE = "alert_rules"
+
+_COLUMNS = {
+    "monitor_name": "STRING",
+    "rule_name": "STRING",
+    "metric": "STRING",
+    "threshold": "DOUBLE",
+    "severity": "STRING",
+    "notification_type": "STRING",
+    "rule": "STRING",
+}
 
 Metric = Literal[
     "prediction_drift",
@@ -276,17 +285,14 @@ def save_rules(
     """
     _refuse_same_names(rules, "alerts")
     table = rules_table(output_schema)
-    sql.execute(
-        f"CREATE TABLE IF NOT EXISTS {table.quoted} (monitor_name STRING, rule_name STRING, metric STRING, "
-        "threshold DOUBLE, severity STRING, notification_type STRING, rule STRING) "
-        "COMMENT 'Alert rules by monitor; `rule` is the whole rule as JSON'"
-    )
+    ensure_table(sql, table, _COLUMNS, "Alert rules by monitor; rule is the whole rule as JSON")
     existing = _rules_of(sql, output_schema, monitor_name)
     wanted = {rule.name: rule for rule in rules}
     changed = [rule for name, rule in wanted.items() if existing.get(name) != rule]
     merge_rows(
         sql,
         table,
+        _COLUMNS,
         ("monitor_name", "rule_name"),
         [_as_row(monitor_name, rule) for rule in changed],
     )
@@ -331,7 +337,7 @@ def _from_json(text: str) -> AlertRule:
     return parse_rule(json.loads(text), where=f"a row of {ALERT_RULES_TABLE}")
 
 
-def _as_row(monitor_name: str, rule: AlertRule) -> dict[str, Cell]:
+def _as_row(monitor_name: str, rule: AlertRule) -> dict[str, Parameter]:
     return {
         "monitor_name": monitor_name,
         "rule_name": rule.name,

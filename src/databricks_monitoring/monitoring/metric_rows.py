@@ -151,9 +151,7 @@ def read_metrics(
     InvalidValueError
         If the monitor has no such granularity; the message lists those it has.
     """
-    now = sql.execute("SELECT current_timestamp() AS now")[0]["now"]
-    if not isinstance(now, datetime):
-        raise InvalidValueError("current_timestamp()", now, "a timestamp")
+    now = sql.workspace_time()
     columns = _columns(sql, layout)
     scope = _Scope(layout, columns, now, now - timedelta(days=days), _granularity(sql, layout, granularity))
     drifts, drift_type = _drift_rows(sql, scope)
