@@ -29,6 +29,7 @@ SERVICES = (
     "services.warehouses",
     "services.sql_statements",
     "services.model_registry",
+    "services.registered_models",
     "services.mlflow_artifacts",
     "services.mlflow_tracking",
     "services.serving_endpoints",
