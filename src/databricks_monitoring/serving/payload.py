@@ -1,0 +1,63 @@
+"""Requests to an endpoint: checked, and made of plain JSON values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+
+from databricks_monitoring.errors import InvalidValueError, UnknownKeyError
+
+FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+_BESIDE = ("params", "client_request_id", "usage_context")
+
+
+def request_body(
+    payload: Mapping[str, object], *, client_request_id: str | None, params: Mapping[str, object] | None
+) -> dict[str, object]:
+    """Return the JSON body of a request.
+
+    Missing values (None, NaN, NaT) become null, numpy values plain ones, dates ISO text.
+
+    Raises
+    ------
+    UnknownKeyError, InvalidValueError
+        Unless the payload has exactly one of `FORMATS`, and beside it only what the protocol knows.
+    """
+    valid = [*FORMATS, *_BESIDE]
+    for key in payload:
+        if key not in valid:
+            raise UnknownKeyError(str(key), "payload", valid)
+    given = [key for key in payload if key in FORMATS]
+    if len(given) != 1:
+        raise InvalidValueError("payload", given or "none of them", "exactly one of " + ", ".join(FORMATS))
+    body = {key: _plain(value) for key, value in payload.items()}
+    if client_request_id is not None:
+        body["client_request_id"] = client_request_id
+    if params is not None:
+        body["params"] = _plain(params)
+    return body
+
+
+def _plain(value: object) -> object:  # noqa: PLR0911 - one per kind of value
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        # numpy's float64 is a float as well; float() makes it a plain one.
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime | date):
+        text = value.isoformat()
+        return None if text == "NaT" else text
+    if isinstance(value, Decimal):
+        return float(value)
+    for method in ("tolist", "item"):
+        if hasattr(value, method):
+            return _plain(getattr(value, method)())
+    if str(value) == "<NA>":
+        return None
+    raise InvalidValueError("payload", type(value).__name__, "values that JSON has")
