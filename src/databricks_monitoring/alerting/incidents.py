@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from databricks_monitoring.alerting.merge import ensure_table, merge_rows
+from databricks_monitoring.alerting.merge import ensure_table, merge_rows, table_exists
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -129,12 +129,24 @@ def incidents_table(output_schema: SchemaName) -> TableName:
     return output_schema.table(INCIDENTS_TABLE)
 
 
-def load_incidents(sql: SqlClient, output_schema: SchemaName, monitor_name: str) -> list[Incident]:
-    """Return the incidents of a monitor that are open or of which somebody may still have to hear."""
-    ensure_table(sql, incidents_table(output_schema), _COLUMNS, "Alert incidents by monitor, rule and column")
+def load_incidents(
+    sql: SqlClient, output_schema: SchemaName, monitor_name: str, *, create: bool = True
+) -> list[Incident]:
+    """Return the incidents of a monitor that are open or of which somebody still has to hear.
+
+    Parameters
+    ----------
+    create : bool
+        Whether the table is created if it does not exist.
+    """
+    table = incidents_table(output_schema)
+    if create:
+        ensure_table(sql, table, _COLUMNS, "Alert incidents by monitor, rule and column")
+    elif not table_exists(sql, table):
+        return []
     listed = ", ".join(f"`{column}`" for column in _COLUMNS)
     rows = sql.execute(
-        f"SELECT {listed} FROM {incidents_table(output_schema).quoted} "  # noqa: S608 - a quoted name, values bound
+        f"SELECT {listed} FROM {table.quoted} "  # noqa: S608 - a quoted name, values bound
         "WHERE monitor_name = :monitor_name AND (state = 'OPEN' OR closed_at IS NULL) "
         "ORDER BY opened_at, rule_name, column_name",
         {"monitor_name": monitor_name},

@@ -1,4 +1,4 @@
-"""One MERGE that makes given rows the rows of their keys."""
+"""Small tables that alerts are kept in: created, asked for, and merged into by key."""
 
 from __future__ import annotations
 
@@ -11,6 +11,16 @@ if TYPE_CHECKING:
 
     from databricks_monitoring.clients import Parameter, SqlClient
     from databricks_monitoring.names import TableName
+
+
+def table_exists(sql: SqlClient, table: TableName) -> bool:
+    """Say whether a table exists, without an error if its schema does not."""
+    rows = sql.execute(
+        "SELECT table_name FROM system.information_schema.tables "
+        "WHERE table_catalog = :catalog AND table_schema = :schema AND table_name = :name",
+        {"catalog": table.catalog, "schema": table.schema, "name": table.name},
+    )
+    return len(rows) > 0
 
 
 def ensure_table(sql: SqlClient, table: TableName, types: Mapping[str, str], comment: str) -> None:

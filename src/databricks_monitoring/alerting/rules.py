@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from databricks_monitoring.alerting.merge import ensure_table, merge_rows
+from databricks_monitoring.alerting.merge import ensure_table, merge_rows, table_exists
 from databricks_monitoring.errors import (
     ConfigError,
     InvalidValueError,
@@ -307,12 +307,7 @@ def save_rules(
 
 def load_rules(sql: SqlClient, output_schema: SchemaName) -> dict[str, list[AlertRule]]:
     """Return the rules kept in an output schema by monitor name, in order of name; empty without any."""
-    rows = sql.execute(
-        "SELECT table_name FROM system.information_schema.tables "
-        "WHERE table_catalog = :catalog AND table_schema = :schema AND table_name = :name",
-        {"catalog": output_schema.catalog, "schema": output_schema.schema, "name": ALERT_RULES_TABLE},
-    )
-    if not rows:
+    if not table_exists(sql, rules_table(output_schema)):
         return {}
     found: dict[str, list[AlertRule]] = {}
     for row in sql.execute(

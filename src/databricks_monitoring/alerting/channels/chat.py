@@ -51,8 +51,8 @@ def send_chat(url: str, message: Message, *, carrier: str, incident_id: str) -> 
         if not apprise.add(_with_incident(url, incident_id)):
             raise NotificationError(
                 f"The {carrier} address (scheme {urlsplit(url).scheme or 'missing'}) is not a URL that "
-                "Apprise knows. Use slack://, workflows:// (Teams), pagerduty://, twilio:// or the service's own "
-                "webhook URL."
+                "Apprise knows. Use slack://, workflows:// (Teams), pagerduty://, twilio:// or the "
+                "service's own webhook URL."
             )
         outcome = apprise.notify(
             # The text repeats the subject as its head, and Apprise puts the title there.

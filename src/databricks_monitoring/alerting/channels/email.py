@@ -31,6 +31,7 @@ _FORMS = (
 )
 _DEFAULT_PORTS = {"smtp": 25, "starttls": 587, "smtps": 465}
 _SECONDS = 15.0
+_LOCAL_SENDER = "databricks-monitoring@localhost"
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class SmtpServer:
             )
         user = unquote(parts.username) if parts.username else None
         sender = options.get("from") or (user if user and "@" in user else None)
+        if sender is None and _is_loopback(parts.hostname):
+            sender = _LOCAL_SENDER
         if not sender or "@" not in parseaddr(sender)[1]:
             raise NotificationError(
                 f"{SMTP_URL_VARIABLE} does not say who the mail is from; add ?from=monitoring@your-domain."
@@ -83,10 +86,14 @@ class SmtpServer:
     @property
     def on_this_machine(self) -> bool:
         """Whether mail does not leave the machine on its way to the server."""
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return _is_loopback(self.host)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def as_mail(message: Message, sender: str, recipients: Sequence[str], sent_at: datetime) -> EmailMessage:
