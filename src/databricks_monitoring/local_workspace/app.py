@@ -33,6 +33,7 @@ SERVICES = (
     "services.mlflow_artifacts",
     "services.mlflow_tracking",
     "services.serving_endpoints",
+    "services.serving_permissions",
     "services.invocations",
     "services.data_quality",
     "services.quality_monitors",

@@ -102,7 +102,7 @@ class PayloadRecord:
 
 
 def records_of(segment: bytes) -> list[PayloadRecord]:
-    """Return the records of a segment file; a last line without its end was never answered and is left out."""
+    """Return the records of a segment file, but a last line without its end: that was never answered."""
     return [PayloadRecord(**json.loads(line)) for line in segment.split(b"\n")[:-1]]
 
 
@@ -112,7 +112,5 @@ def payload_table(records: Sequence[PayloadRecord]) -> pa.Table:
     for record in records:
         row = asdict(record)
         arrived = datetime.fromtimestamp(row.pop("request_time_us") / 1_000_000, UTC)
-        rows.append(
-            row | {"request_time": arrived, "request_date": arrived.date(), "sampling_fraction": 1.0}
-        )
+        rows.append(row | {"request_time": arrived, "request_date": arrived.date(), "sampling_fraction": 1.0})
     return pa.Table.from_pylist(rows, schema=PAYLOAD_SCHEMA)

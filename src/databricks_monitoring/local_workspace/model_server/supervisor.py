@@ -23,7 +23,11 @@ from typing import IO, TYPE_CHECKING
 from databricks.sdk.errors import InternalError, InvalidState, TemporarilyUnavailable
 from databricks.sdk.errors.platform import DeadlineExceeded
 
-from databricks_monitoring.local_workspace.model_server.connection import WorkerConnection, WorkerEndedError, WorkerGoneError
+from databricks_monitoring.local_workspace.model_server.connection import (
+    WorkerConnection,
+    WorkerEndedError,
+    WorkerGoneError,
+)
 from databricks_monitoring.local_workspace.model_server.frames import READY_ID, FrameReader
 from databricks_monitoring.local_workspace.model_server.gate import Gate
 
