@@ -1,0 +1,129 @@
+"""Labels: the truth, merged into the rows whose prediction it judges, when it becomes known."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from databricks_monitoring.errors import ConfigError
+from databricks_monitoring.names import TableName, quote
+from databricks_monitoring.serving.inference_table import changed
+from databricks_monitoring.unity_catalog import require_columns, require_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from databricks_monitoring.clients import SqlClient
+    from databricks_monitoring.config import LabelConfig
+
+logger = logging.getLogger(__name__)
+
+_FRACTIONS = ("double", "float", "decimal")
+
+
+def merge_labels(
+    sql: SqlClient,
+    inference_table: TableName | str,
+    label_table: TableName | str,
+    on: str | Sequence[str] = "row_id",
+    label_col: str = "label",
+    *,
+    timestamp_col: str | None = None,
+    position_col: str | None = None,
+) -> int:
+    """Set the label of every row whose label is known and different, and return how many rows changed.
+
+    A row without a label keeps NULL, which means unknown and never counts as wrong.
+
+    Parameters
+    ----------
+    on : str or sequence of str
+        Columns of both tables that say which rows a label is for: `row_id`, `client_request_id`, or columns
+        of the model's input.
+    label_col : str
+        Column of the label table; cast to the type of `label`.
+    timestamp_col : str, optional
+        Column of the label table; of several labels for one key the latest wins.
+    position_col : str, optional
+        Column of the label table with the row's position in its request, from 0.
+
+    Raises
+    ------
+    TableNotFoundError, ColumnNotFoundError
+        Naming what exists.
+    ConfigError
+        If one key has different labels and no `timestamp_col` decides between them.
+    """
+    target = TableName.parse(inference_table) if isinstance(inference_table, str) else inference_table
+    source = (
+        TableName.parse(label_table, within=target.parent) if isinstance(label_table, str) else label_table
+    )
+    keys = [on] if isinstance(on, str) else list(on)
+    source_info, target_info = require_table(sql.client, source), require_table(sql.client, target)
+    extra = [name for name in (timestamp_col, position_col) if name]
+    require_columns(source_info, [*keys, label_col, *extra])
+    require_columns(target_info, [*keys, "label", "row_id"])
+    label = quote(label_col)
+    groups = [quote(key) for key in [*keys, *([position_col] if position_col else [])]]
+    known = " AND ".join(f"{column} IS NOT NULL" for column in [label, *groups])
+    if timestamp_col is None:
+        _refuse_contradictions(sql, source, groups, label, known)
+    types = {(column.name or "").lower(): column.type_text or "" for column in target_info.columns or []}
+    given = {(column.name or "").lower(): column.type_text or "" for column in source_info.columns or []}
+    value = _as_label(label, given[label_col.lower()], types["label"])
+    order = f"{quote(timestamp_col)} DESC, {label}" if timestamp_col else label
+    selected = ", ".join(f"{column} AS k{number}" for number, column in enumerate(groups))
+    matches = [f"t.{quote(key)} = s.k{number}" for number, key in enumerate(keys)]
+    if position_col:
+        matches.append(f"split_part(t.`row_id`, '_', -1) = CAST(s.k{len(keys)} AS STRING)")
+    rows = sql.execute(
+        f"""MERGE INTO {target.quoted} AS t
+USING (
+  SELECT {selected}, {value} AS new_label
+  FROM {source.quoted}
+  WHERE {known}
+  QUALIFY row_number() OVER (PARTITION BY {", ".join(groups)} ORDER BY {order}) = 1
+) AS s
+ON {" AND ".join(matches)}
+WHEN MATCHED AND NOT (t.`label` <=> s.new_label) THEN UPDATE SET `label` = s.new_label"""  # noqa: S608 - quoted
+    )
+    count = changed(rows, "num_updated_rows")
+    logger.info("labelled %d rows of %s from %s", count, target, source)
+    return count
+
+
+def merge_configured_labels(sql: SqlClient, inference_table: TableName, config: LabelConfig) -> int:
+    """Merge the labels that a configuration names; see `merge_labels`."""
+    return merge_labels(
+        sql,
+        inference_table,
+        config.table,
+        config.key_columns,
+        config.label_col,
+        timestamp_col=config.timestamp_col,
+        position_col=config.position_col,
+    )
+
+
+def _refuse_contradictions(
+    sql: SqlClient, source: TableName, groups: Sequence[str], label: str, known: str
+) -> None:
+    listed = ", ".join(groups)
+    rows = sql.execute(
+        f"SELECT {listed} FROM {source.quoted} WHERE {known} "  # noqa: S608 - quoted
+        f"GROUP BY {listed} HAVING count(DISTINCT {label}) > 1 LIMIT 1"
+    )
+    if rows:
+        shown = ", ".join(f"{name} = {value!r}" for name, value in rows[0].items())
+        raise ConfigError(
+            f"Table {source} has different labels for {shown}. Name the column that tells which is latest "
+            "(timestamp_col), or remove the others."
+        )
+
+
+def _as_label(value: str, given: str, wanted: str) -> str:
+    if wanted.lower() == "string" and given.lower().startswith(_FRACTIONS):
+        # 1.0 and the prediction '1' are the same class.
+        whole = f"CASE WHEN {value} = floor({value}) THEN CAST(CAST({value} AS BIGINT) AS STRING) END"
+        return f"coalesce({whole}, CAST({value} AS STRING))"
+    return f"CAST({value} AS {wanted})"
