@@ -175,7 +175,7 @@ def _endings(notices: Sequence[Due]) -> list[str]:
 
 def _names(incidents: Sequence[Incident]) -> str:
     special = {"prediction_drift": "predictions", "label_drift": "labels"}
-    ranked = sorted(incidents, key=lambda one: -one.value)
+    ranked = sorted(incidents, key=lambda one: -one.value / (one.threshold or 1.0))
     names = list(dict.fromkeys(special.get(one.metric, one.column_name) for one in ranked))
     if len(names) > _NAMED_IN_SUBJECT:
         rest = len(names) - (_NAMED_IN_SUBJECT - 1)

@@ -82,7 +82,7 @@ def _drift_point(metrics: MonitorMetrics, row: DriftRow, thresholds: Thresholds,
     effect = ""
     if evidence:
         described = (words.category_effect if row.js is not None else words.numeric_effect)(now, before)
-        effect = f"{described}, {words.STATISTIC_NAMES[evidence.statistic]} {words.number(evidence.value)}"
+        effect = f"{described}, {words.STATISTIC_NAMES[evidence.statistic]} {words.number(evidence.value, 3)}"
     return Point(row.window, evidence, now.count, before.count, effect)
 
 

@@ -21,19 +21,19 @@ STATISTIC_NAMES = {
 """What people call the columns of the drift metric table."""
 
 
-def number(value: float) -> str:
-    """Return a number short enough to read: four significant digits, no exponent up to a million.
+def number(value: float, digits: int = _DIGITS) -> str:
+    """Return a number short enough to read: so many significant digits, whole where it is large.
 
     Examples
     --------
-    >>> number(82.0999), number(0.000123456), number(1234567.0), number(3.0)
-    ('82.1', '0.0001235', '1,234,567', '3')
+    >>> number(82.0999), number(0.000123456), number(1234567.0), number(3.0), number(0.0851, 2)
+    ('82.1', '0.0001235', '1,234,567', '3', '0.085')
     """
     if not math.isfinite(value):
         return str(value)
-    if value == 0 or abs(value) >= 10 ** (_DIGITS - 1):
+    if value == 0 or abs(value) >= 10 ** (digits - 1):
         return f"{value:,.0f}"
-    decimals = _DIGITS - 1 - math.floor(math.log10(abs(value)))
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
     text = f"{value:.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -92,8 +92,8 @@ def _run(arguments: argparse.Namespace) -> int:
         _write(arguments.json, analyses, violations)
     if not any(analysis.windows for analysis in analyses):
         raise MonitoringError(
-            f"No closed window in the last {arguments.days:g} days: nothing to analyse. Refresh the monitors, "
-            "or look further back with --days."
+            f"No closed window in the last {arguments.days:g} days: nothing to analyse. "
+            "Refresh the monitors, or look further back with --days."
         )
     set_task_value("violations", violations)
     print(f"{violations} {'finding' if violations == 1 else 'findings'}.")  # noqa: T201
