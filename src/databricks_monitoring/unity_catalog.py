@@ -53,6 +53,19 @@ def schema_exists(client: WorkspaceClient, schema: SchemaName) -> bool:
     return True
 
 
+def require_schema(client: WorkspaceClient, schema: SchemaName) -> None:
+    """Do nothing if the schema exists.
+
+    Raises
+    ------
+    SchemaNotFoundError, CatalogNotFoundError
+        Whichever level of the name does not exist, naming what does.
+    """
+    if not schema_exists(client, schema):
+        schemas = [item.name or "" for item in client.schemas.list(schema.catalog)]
+        raise SchemaNotFoundError(schema.schema, schemas, where=f"catalog {schema.catalog}")
+
+
 def ensure_schema(client: WorkspaceClient, schema: SchemaName) -> bool:
     """Create the schema unless it exists; say whether it was created.
 
@@ -81,10 +94,8 @@ def find_table(client: WorkspaceClient, name: TableName) -> TableInfo | None:
 def missing_table(client: WorkspaceClient, name: TableName) -> MissingError:
     """Return the error that says which level of `name` does not exist, and what does."""
     try:
-        if not schema_exists(client, name.parent):
-            schemas = [item.name or "" for item in client.schemas.list(name.catalog)]
-            return SchemaNotFoundError(name.schema, schemas, where=f"catalog {name.catalog}")
-    except CatalogNotFoundError as error:
+        require_schema(client, name.parent)
+    except (CatalogNotFoundError, SchemaNotFoundError) as error:
         return error
     tables = [item.name or "" for item in client.tables.list(name.catalog, name.schema, omit_columns=True)]
     return TableNotFoundError(str(name), tables, where=f"schema {name.parent}")
