@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from databricks_monitoring.local_workspace import responses
+from databricks_monitoring.local_workspace.auth import TokenAuth
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
 
     from databricks_monitoring.local_workspace.workspace import Workspace
 
@@ -24,7 +24,9 @@ SERVICES = (
     "services.schemas",
     "services.tables",
     "services.volumes",
+    "services.grants",
     "services.files",
+    "services.directories",
     "services.workspace_files",
     "services.warehouses",
     "services.sql_statements",
@@ -54,6 +56,7 @@ def create_app(workspace: Workspace) -> FastAPI:
 
     app = FastAPI(title="Local workspace", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     responses.install(app)
+    app.add_middleware(TokenAuth, token=workspace.token, url=workspace.url, root=str(workspace.root))
     for name in SERVICES:
         module = importlib.import_module(f"databricks_monitoring.local_workspace.{name}")
         app.include_router(module.router(workspace))

@@ -9,7 +9,13 @@ from databricks.sdk.errors import AlreadyExists, BadRequest, PermissionDenied
 from databricks.sdk.service.catalog import CatalogInfo, CatalogType, SchemaInfo
 
 from databricks_monitoring.errors import CatalogNotFoundError, SchemaNotFoundError
-from databricks_monitoring.local_workspace.securables import checked, checked_schema, metastore_id, not_found
+from databricks_monitoring.local_workspace.securables import (
+    GRANT,
+    checked,
+    checked_schema,
+    metastore_id,
+    not_found,
+)
 from databricks_monitoring.local_workspace.user import USER_NAME
 from databricks_monitoring.names import SchemaName
 
@@ -101,6 +107,7 @@ class Catalogs:
         for schema in schemas:
             self.drop_schema(schema, cascade=cascade)
         self._store.delete(_CATALOG, catalog)
+        self._store.delete(GRANT, f"catalog/{catalog}")
 
     def list_schemas(self, catalog: str) -> list[SchemaInfo]:
         """Return the schemas of a catalog, by name."""
@@ -163,6 +170,7 @@ class Catalogs:
             )
         self.drop_contents(found)
         self._store.delete(_SCHEMA, str(found))
+        self._store.delete(GRANT, f"schema/{found}")
 
     def contents(self, schema: SchemaName) -> list[str]:  # noqa: ARG002 - for those that keep something in schemas
         """Return the names of everything a schema holds."""

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from databricks_monitoring.errors import MissingError
     from databricks_monitoring.local_workspace.storage import Store
 
-_LONGEST_NAME = 255
+GRANT = "grant"
+"""Kind of the document that holds the privileges on an object; keys are like `table/catalog.schema.name`."""
+
+LONGEST_NAME = 255
+"""Bytes that a level of a name, or of a path, may have."""
+
 _FORBIDDEN = frozenset("./ \x7f") | {chr(code) for code in range(32)}
 
 
@@ -28,9 +33,9 @@ def checked(name: str, what: str) -> str:
     """
     if not name:
         raise InvalidParameterValue(f"The name of a {what} is empty.")
-    if len(name.encode()) > _LONGEST_NAME:
+    if len(name.encode()) > LONGEST_NAME:
         raise InvalidParameterValue(
-            f"The name of a {what} has at most {_LONGEST_NAME} bytes; found {name[:40]!r}..."
+            f"The name of a {what} has at most {LONGEST_NAME} bytes; found {name[:40]!r}..."
         )
     if bad := sorted(_FORBIDDEN.intersection(name)):
         raise InvalidParameterValue(

@@ -30,7 +30,8 @@ from databricks_monitoring.errors import TableNotFoundError
 from databricks_monitoring.local_workspace.catalogs import SYSTEM, Catalogs, refuse_system
 from databricks_monitoring.local_workspace.columns import column_infos
 from databricks_monitoring.local_workspace.information_schema import information_schema, virtual_schema
-from databricks_monitoring.local_workspace.securables import checked_table, not_found
+from databricks_monitoring.local_workspace.models import MODEL, VERSION
+from databricks_monitoring.local_workspace.securables import GRANT, checked_table, not_found
 from databricks_monitoring.local_workspace.user import USER_NAME
 from databricks_monitoring.local_workspace.volumes import Volumes
 from databricks_monitoring.names import TableName
@@ -67,6 +68,8 @@ class Tables(Catalogs):
     ----------
     virtual
         Read-only tables that code answers: name (lower case) to function. Whoever knows the answer adds it.
+    before_read
+        Called by `open` before it reads the newest version: whoever writes a table late catches up there.
     volumes
         The volumes.
     """
@@ -79,6 +82,7 @@ class Tables(Catalogs):
         self._described: dict[TableName, _Described] = {}
         self.volumes = Volumes(root, store, clock, self._metastore_id)
         self.virtual: dict[TableName, Callable[[], pa.Table]] = information_schema(self)
+        self.before_read: dict[TableName, Callable[[], None]] = {}
         shutil.rmtree(root / "tables" / _DROPPED, ignore_errors=True)
 
     def exists(self, name: TableName) -> bool:
@@ -118,6 +122,8 @@ class Tables(Catalogs):
         if name in self.virtual:
             raise InvalidParameterValue(f"Table '{name}' is answered by the workspace and has no Delta log.")
         self._registered(name)
+        if version is None and (catch_up := self.before_read.get(name)) is not None:
+            catch_up()
         return DeltaTable(self.location(name), version=version)
 
     def create(
@@ -185,6 +191,7 @@ class Tables(Catalogs):
         with self.writing(name):
             self._registered(name)
             self._store.delete(_TABLE, str(name))
+            self._store.delete(GRANT, f"table/{name}")
             self._remove(self.location(name))
 
     @contextmanager
@@ -245,12 +252,17 @@ class Tables(Catalogs):
         ]
 
     def contents(self, schema: SchemaName) -> list[str]:
-        """Return the names of the tables and volumes of a schema."""
+        """Return the names of the tables, volumes and registered models of a schema."""
         tables = [key for key, _ in self._store.list(_TABLE, f"{schema}.".lower())]
-        return tables + [str(volume.full_name) for volume in self.volumes.list(schema)]
+        models = [key for key, _ in self._store.list(MODEL, f"{schema}.".lower())]
+        return tables + [str(volume.full_name) for volume in self.volumes.list(schema)] + models
 
     def drop_contents(self, schema: SchemaName) -> None:
-        """Delete the tables and volumes of a schema."""
+        """Delete the tables, volumes and registered models of a schema."""
+        for kind in (MODEL, VERSION):
+            for key, _ in self._store.list(kind, f"{schema}.".lower()):
+                self._store.delete(kind, key)
+        shutil.rmtree(self._root / "models" / schema.catalog / schema.schema, ignore_errors=True)
         for key, _ in self._store.list(_TABLE, f"{schema}.".lower()):
             self.drop(TableName.parse(key))
         for volume in self.volumes.list(schema):

@@ -10,7 +10,7 @@ from databricks.sdk.errors import AlreadyExists, InvalidParameterValue
 from databricks.sdk.service.catalog import VolumeInfo, VolumeType
 
 from databricks_monitoring.errors import MissingError
-from databricks_monitoring.local_workspace.securables import checked_table, not_found
+from databricks_monitoring.local_workspace.securables import GRANT, LONGEST_NAME, checked_table, not_found
 from databricks_monitoring.local_workspace.user import USER_NAME
 from databricks_monitoring.names import TableName
 
@@ -88,6 +88,7 @@ class Volumes:
         """Delete a volume and its files."""
         found = TableName.parse(str(self.get(name).full_name))
         self._store.delete(_VOLUME, str(found))
+        self._store.delete(GRANT, f"volume/{found}")
         shutil.rmtree(self._folder(found), ignore_errors=True)
 
     def path(self, name: TableName, relative: str = "") -> Path:
@@ -111,6 +112,10 @@ def inside(folder: Path, relative: str) -> Path:
     parts = [part for part in relative.split("/") if part not in ("", ".")]
     if ".." in parts or "\0" in relative:
         raise InvalidParameterValue(f"Invalid path {relative!r}: it leads out of its folder.")
+    if any(len(part.encode()) > LONGEST_NAME for part in parts):
+        raise InvalidParameterValue(
+            f"Invalid path {relative[:60]!r}...: a part has more than {LONGEST_NAME} bytes."
+        )
     path = folder.joinpath(*parts)
     if not path.resolve().is_relative_to(folder.resolve()):
         raise InvalidParameterValue(f"Invalid path {relative!r}: it leads out of its folder.")
