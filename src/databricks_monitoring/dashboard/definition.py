@@ -152,9 +152,9 @@ def _overview(layout: _Layout) -> None:
             "counter",
             layout.dataset("drifted_columns", "Drifted columns", queries.DRIFTED_COLUMNS),
             "Drifted features",
-            f"Features at {queries.DRIFT_THRESHOLD} or more, of all that were compared",
+            f"Drift of {queries.DRIFT_THRESHOLD} or more",
             value=Field("drifted", "Drifted", digits=0),
-            target=Field("compared", "Compared", digits=0),
+            target=Field("compared", "Features compared", digits=0),
         ),
     ]
     if spec.quality_column is not None:
@@ -167,7 +167,7 @@ def _overview(layout: _Layout) -> None:
                     "quality_last_window", "Quality in the last window", queries.QUALITY_LAST_WINDOW
                 ),
                 "Accuracy" if classes else "Root mean squared error",
-                "In the last window with labels, compared with the baseline",
+                "In the last window with labels",
                 value=Field("quality", "Last labelled window", percent=classes, digits=1 if classes else 3),
                 target=Field("baseline_quality", "Baseline", percent=classes, digits=1 if classes else 3),
             )
@@ -318,7 +318,7 @@ def _drift(layout: _Layout) -> None:
                 rank=rank,
             ),
             title,
-            "Median and the band of the middle 80 percent, the baseline's dashed",
+            "10th percentile, median and 90th percentile; the baseline's dashed",
             x=_WINDOW,
             y=(Field("amount", "value", "quantitative", digits=4),),
             color=Field("series", "series", "categorical"),

@@ -202,12 +202,12 @@ WITH pick AS (
   SELECT p.quantiles FROM profile AS p JOIN pick ON p.column_name = pick.column_name
   WHERE log_type = 'BASELINE' AND slice_key IS NULL AND :model
 )
-SELECT window_start, concat(column_name, ', 10th percentile') AS series, quantiles[99] AS amount FROM present
-UNION ALL SELECT window_start, concat(column_name, ', median'), quantiles[499] FROM present
-UNION ALL SELECT window_start, concat(column_name, ', 90th percentile'), quantiles[899] FROM present
-UNION ALL SELECT window_start, 'baseline 10th percentile', before.quantiles[99] FROM present CROSS JOIN before
+SELECT window_start, concat(column_name, ' 10 %') AS series, quantiles[99] AS amount FROM present
+UNION ALL SELECT window_start, concat(column_name, ' median'), quantiles[499] FROM present
+UNION ALL SELECT window_start, concat(column_name, ' 90 %'), quantiles[899] FROM present
+UNION ALL SELECT window_start, 'baseline 10 %', before.quantiles[99] FROM present CROSS JOIN before
 UNION ALL SELECT window_start, 'baseline median', before.quantiles[499] FROM present CROSS JOIN before
-UNION ALL SELECT window_start, 'baseline 90th percentile', before.quantiles[899]
+UNION ALL SELECT window_start, 'baseline 90 %', before.quantiles[899]
   FROM present CROSS JOIN before
 ORDER BY series, window_start
 """

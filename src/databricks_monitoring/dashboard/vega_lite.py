@@ -24,6 +24,7 @@ DRAWN = frozenset({"bar", "line", "area", "pie", "scatter", "heatmap", "histogra
 _REFERENCE = re.compile(r"^(baseline|threshold)\b")
 _FROM, _UNTIL, _WHEN, _SERIES, _VALUE = "_from", "_until", "_when", "_series", "_value"
 _LABELLED_CELLS = 16
+_SHORT_NAME = 20
 _SCHEMES = {"YlGnBu": "yellowgreenblue", "RdYlBu": "redyellowblue"}
 _TYPE = {"temporal": "temporal", "quantitative": "quantitative", "categorical": "nominal"}
 
@@ -106,7 +107,8 @@ def _cartesian(kind: str, encodings: Json, rows: Sequence[Row], *, grouped: bool
     if kind == "area" and len({row[x.field] for row in rows}) == 1:
         # One point spans no area.
         kind = "bar"
-    references = [row for row in rows if color and _REFERENCE.match(str(row.get(color.field)))]
+    named = color if x.scale == "temporal" else None
+    references = [row for row in rows if named and _REFERENCE.match(str(row.get(named.field)))]
     plain = [row for row in rows if row not in references] if references else rows
     layers = [_mark_layer(kind, x, y, color, plain, grouped=grouped)]
     if references and color is not None:
@@ -141,20 +143,19 @@ def _mark_layer(
         "tooltip": [_tooltip(part) for part in (x, color, y) if part is not None],
     }
     if x.scale == "temporal" and kind == "bar":
-        encoding["x"] |= {"field": _FROM, "bandPosition": 0, "timeUnit": _binned()}
+        encoding["x"] |= {"field": _FROM}
         encoding["x2"] = {"field": _UNTIL}
+        # A bar between two times would else lie on its side.
+        marks["bar"] = {"type": "bar", "orient": "vertical", "style": "timed"}
+        encoding["y"]["stack"] = "zero"
+    elif grouped and color is not None:
+        encoding["xOffset"] = {"field": color.field, "type": "nominal"}
+        encoding["y"]["stack"] = None
     if color is not None:
         encoding["color"] = _series_color(color, rows)
-        if grouped:
-            encoding["xOffset"] = {"field": color.field, "type": "nominal"}
-            encoding["y"]["stack"] = None
     if kind == "line":
         encoding["y"]["scale"] = {"zero": False, "nice": True}
     return {"data": {"values": list(rows)}, "mark": marks[kind], "encoding": encoding}
-
-
-def _binned() -> Json:
-    return {"unit": "utcyearmonthdatehoursminutes", "binned": True}
 
 
 def _reference_layers(x: _Encoded, y: _Encoded, color: _Encoded, rows: Sequence[Row]) -> list[Json]:
@@ -195,7 +196,7 @@ def _heatmap(encodings: Json, rows: Sequence[Row]) -> Json:
                 "scheme": _SCHEMES.get(color.scheme or "", color.scheme or "yellowgreenblue"),
                 "domain": [0, highest or 1.0],
                 # Differences among small values are what decides; a single large one must not flatten them.
-                "type": "sqrt",
+                "type": "linear" if color.percent else "sqrt",
             },
             "legend": {"format": color.axis_format} if color.axis_format else {},
         },
@@ -206,8 +207,10 @@ def _heatmap(encodings: Json, rows: Sequence[Row]) -> Json:
         encoding["x2"] = {"field": _UNTIL}
     cells: Json = {"mark": {"type": "rect", "style": "heat"}, "encoding": encoding}
     spec: Json = {"data": {"values": rows}, "usermeta": {"sequential": True}}
-    if len({row[x.field] for row in rows}) > _LABELLED_CELLS:
+    across = len({row[x.field] for row in rows})
+    if across > _LABELLED_CELLS:
         return spec | cells
+    spec["usermeta"]["cells_across"] = across
     return spec | {"layer": [cells, _cell_labels(encoding, x, color, highest)]}
 
 
@@ -225,9 +228,12 @@ def _cell_labels(encoding: Json, x: _Encoded, color: _Encoded, highest: float) -
                 "format": ".0%" if color.percent else ".2f",
             },
             "opacity": {"condition": {"test": f"datum[{color.field!r}] === null", "value": 0}, "value": 1},
-            # Half of the range on a square-root scale.
+            # The middle of the range, on a linear and on a square-root scale.
             "color": {
-                "condition": {"test": f"datum[{color.field!r}] > {highest / 4}", "value": "white"},
+                "condition": {
+                    "test": f"datum[{color.field!r}] > {highest / (2 if color.percent else 4)}",
+                    "value": "white",
+                },
                 "value": "black",
             },
         },
@@ -277,10 +283,18 @@ def _axis(part: _Encoded, kind: str) -> Json:
 
 
 def _series_color(color: _Encoded, rows: Iterable[Row]) -> Json:
-    names = {str(row.get(color.field)) for row in rows}
-    columns = min(3, max(2, len(names)))
-    legend: Json = {"title": None, "orient": "bottom", "columns": columns, "labelLimit": 190}
-    return {"field": color.field, "type": _TYPE[color.scale], "title": color.title, "legend": legend}
+    names = list(dict.fromkeys(str(row.get(color.field)) for row in rows))
+    columns = 3 if max(map(len, names), default=0) <= _SHORT_NAME else 2
+    found: Json = {
+        "field": color.field,
+        "type": _TYPE[color.scale],
+        "title": color.title,
+        "legend": {"title": None, "orient": "bottom", "columns": columns, "labelLimit": 190},
+    }
+    if color.scale == "categorical":
+        # What is compared with comes last, and so gets no colour that stands for what is new.
+        found["scale"] = {"domain": sorted(names, key=lambda name: bool(_REFERENCE.match(name)))}
+    return found
 
 
 def _tooltip(part: _Encoded) -> Json:

@@ -29,16 +29,28 @@ function config(isDark) {
     range: { category: isDark ? categories.dark : categories.light },
     line: { strokeWidth: 2 },
     style: {
-      reference: { stroke: muted },
-      "reference-label": { fill: muted },
+      reference: { color: muted },
+      "reference-label": { color: muted },
+      timed: { stroke: colour("--tile"), strokeWidth: 2 },
       heat: { stroke: colour("--tile"), strokeWidth: 1.5 },
       bar: { fill: isDark ? categories.dark[0] : categories.light[0] },
     },
   };
 }
 
+function greyReferences(spec, isDark) {
+  const palette = isDark ? categories.dark : categories.light;
+  for (const part of spec.layer || [spec]) {
+    const scale = part.encoding && part.encoding.color && part.encoding.color.scale;
+    if (!scale || !Array.isArray(scale.domain) || !scale.domain.some((name) => /^baseline\b/.test(name))) continue;
+    const grey = isDark ? "#5d6875" : "#b9c1ca";
+    scale.range = scale.domain.map((name, index) => (/^baseline\b/.test(name) ? grey : palette[index % palette.length]));
+  }
+}
+
 function forScheme(source, isDark) {
   const spec = JSON.parse(source);
+  greyReferences(spec, isDark);
   if (!isDark || !(spec.usermeta && spec.usermeta.sequential)) return spec;
   // The low end of a sequential scheme must fade into the background, which is the dark end here.
   for (const part of spec.layer || [spec]) {
@@ -49,13 +61,22 @@ function forScheme(source, isDark) {
   return spec;
 }
 
+// Numbers in cells narrower than this would run into each other.
+const leastCellWidth = 38;
+
+function withoutCrampedLabels(spec, width) {
+  const across = spec.usermeta && spec.usermeta.cells_across;
+  if (across && width / across < leastCellWidth) spec.layer = spec.layer.slice(0, 1);
+  return spec;
+}
+
 async function draw(tile) {
   const target = tile.querySelector(".chart");
   const source = tile.querySelector('script[type="application/json"]').textContent;
   try {
     const options = { actions: false, renderer: "svg", config: config(dark.matches), tooltip: { theme: "custom" } };
     if (target.view) target.view.finalize();
-    const drawn = await vegaEmbed(target, forScheme(source, dark.matches), options);
+    const drawn = await vegaEmbed(target, withoutCrampedLabels(forScheme(source, dark.matches), target.clientWidth), options);
     target.view = drawn.view;
     tile.dataset.drawn = "true";
   } catch (error) {
