@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from databricks_monitoring.errors import MetricError
 from databricks_monitoring.metrics.conventions import SLICE_VALUES_AT_MOST
-from databricks_monitoring.metrics.engines.base import ItemColumn
 from databricks_monitoring.metrics.profile.frequent_items import frequent_items
 from databricks_monitoring.names import ALL_MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from databricks_monitoring.metrics.engines.base import ItemColumn
 
 _SMALL = 2**16 - 1
 """Codes below this fit 16 bits, for which NumPy's stable sort is a radix sort."""
@@ -132,8 +134,8 @@ def _by_model(rows: int, models: ItemColumn | None) -> Partition | None:
     texts = models.items.take(pa.array(present)).to_pylist()
     if ALL_MODELS in texts:
         raise MetricError(
-            f"A row has the model id {ALL_MODELS!r}, which stands for all models together in the metric tables. "
-            "Give each model an id of its own."
+            f"A row has the model id {ALL_MODELS!r}, which stands for all models together in the metric "
+            "tables. Give each model an id of its own."
         )
     order = sorted(range(len(texts)), key=lambda at: str(texts[at]))
     groups = tuple((Group(model_id=texts[at]),) for at in order)
@@ -151,7 +153,8 @@ def _by_value(values: ItemColumn) -> tuple[NDArray[np.unsignedinteger], list[str
 
 
 def _recoded(codes: NDArray[np.int32], chosen: NDArray[np.intp], items: int) -> NDArray[np.unsignedinteger]:
-    """Number the chosen items from 0; everything else, NULL included, gets their number."""
+    """Return codes that number the chosen items from 0; everything else, NULL included, gets their number."""
+    new: NDArray[np.unsignedinteger]
     new = np.full(items + 1, len(chosen), dtype=np.uint16 if len(chosen) < _SMALL else np.uint32)
     new[chosen] = np.arange(len(chosen))
     # NULL is -1, which indexes the last element.

@@ -24,10 +24,30 @@ class Slicing:
         The user's text, unchanged; the column `slice_key`.
     sql
         The same in DuckDB's SQL, identifiers quoted.
+    sql_type
+        DuckDB's type of its value.
     """
 
     key: str
     sql: str
+    sql_type: str
+
+    @property
+    def text_sql(self) -> str:
+        """The value as text; the column `slice_value`."""
+        return text_sql(self.sql, self.sql_type)
+
+    @property
+    def is_predicate(self) -> bool:
+        """Whether the value is a Boolean, so that its slices are two groups to compare."""
+        return self.sql_type == "BOOLEAN"
+
+
+def text_sql(sql: str, sql_type: str) -> str:
+    """Return the text of a value; timestamps without an offset, as Spark writes them in UTC."""
+    if sql_type == "TIMESTAMP WITH TIME ZONE":
+        return f"CAST(make_timestamp(epoch_us({sql})) AS VARCHAR)"
+    return f"CAST({sql} AS VARCHAR)"
 
 
 def row_expression(text: str, columns: Iterable[str], where: str) -> str:
@@ -72,15 +92,3 @@ def resolve_columns(tree: exp.Expr, columns: Iterable[str], where: str) -> None:
         for part in column.parts:
             part.set("quoted", True)  # noqa: FBT003 - the value of a node's argument
         root.set("this", by_fold[root.name.casefold()])
-
-
-def slicings(expressions: Iterable[str], columns: Iterable[str]) -> list[Slicing]:
-    """Return the slicing expressions of a monitor over a table with these columns.
-
-    Raises
-    ------
-    InvalidValueError, ColumnNotFoundError
-        See `row_expression`.
-    """
-    names = list(columns)
-    return [Slicing(text, row_expression(text, names, f"slicing_exprs: {text!r}")) for text in expressions]

@@ -6,7 +6,6 @@ then fairness. All are nullable.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -83,6 +82,11 @@ _FAIRNESS = [
     ("equal_opportunity", CLASS_SCORES),
     ("statistical_parity", CLASS_SCORES),
 ]
+OPTIONAL_NAMES = frozenset(
+    name for name, _ in _CLASSIFICATION_QUALITY + _PROBABILITY_QUALITY + _REGRESSION_QUALITY + _FAIRNESS
+)
+"""Columns that are there only under some options of a monitor."""
+
 _DRIFT_KEYS = [
     ("window", WINDOW),
     ("granularity", pa.string()),
@@ -184,11 +188,7 @@ def fairness_columns(definition: MonitorDefinition) -> list[tuple[str, pa.DataTy
 
 def core_columns(schema: pa.Schema, definition: MonitorDefinition) -> set[str]:
     """Return the columns that every monitor of this kind writes, whatever its options."""
-    optional = {metric.name for metric in definition.custom_metrics}
-    optional |= {
-        name for name, _ in _CLASSIFICATION_QUALITY + _PROBABILITY_QUALITY + _REGRESSION_QUALITY + _FAIRNESS
-    }
-    return set(schema.names) - optional
+    return set(schema.names) - {metric.name for metric in definition.custom_metrics} - OPTIONAL_NAMES
 
 
 def ddl(schema: pa.Schema) -> str:
@@ -263,9 +263,3 @@ def _schema(columns: list[tuple[str, pa.DataType]]) -> pa.Schema:
             )
         seen.add(name.casefold())
     return pa.schema(columns)
-
-
-@cache
-def built_in_profile_columns() -> frozenset[str]:
-    """Return the names of the statistics that every profile row has."""
-    return frozenset(name for name, _ in _PROFILE_STATISTICS)

@@ -42,6 +42,11 @@ class ItemColumn:
 Column = NumberColumn | ItemColumn
 
 
+def nothing(count: int) -> ItemColumn:
+    """Return a column of texts that is NULL in every row."""
+    return ItemColumn(np.full(count, -1, np.int32), pa.array([], type=pa.string()))
+
+
 @dataclass(frozen=True)
 class Rows:
     """Rows that an engine read.
@@ -96,7 +101,7 @@ def _items(array: pa.ChunkedArray) -> ItemColumn:
     encoded = array.dictionary_encode().combine_chunks()
     if isinstance(encoded, pa.ChunkedArray):
         if encoded.num_chunks == 0:
-            return ItemColumn(np.empty(0, np.int32), pa.array([], type=pa.string()))
+            return nothing(0)
         encoded = pa.concat_arrays(encoded.chunks)
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
     return ItemColumn(codes, encoded.dictionary)

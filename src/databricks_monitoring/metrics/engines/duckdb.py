@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Self
 
 import duckdb
 
-from databricks_monitoring.errors import UnsupportedColumnError
+from databricks_monitoring.errors import InvalidValueError, UnsupportedColumnError
 from databricks_monitoring.metrics.columns import Column, ColumnClass, columns_of
 from databricks_monitoring.metrics.engines import delta_scan
 from databricks_monitoring.metrics.engines.base import Rows, column_from_arrow, whole_numbers
+from databricks_monitoring.metrics.slices import Slicing, row_expression, text_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -36,6 +37,8 @@ def connect() -> duckdb.DuckDBPyConnection:
     """Return a connection that reads and writes timestamps in UTC."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
+    # A table is never meant to be a Python variable that happens to have its name.
+    connection.execute("SET python_enable_replacements = false")
     return connection
 
 
@@ -62,13 +65,17 @@ def micros_sql(column: Column) -> str:
     )
 
 
-def value_sql(column: Column) -> str:
+def value_sql(column: Column, *, as_text: bool = False) -> str:
     """Return the projection from which a column's statistics are computed.
 
     Numbers come as BIGINT or DOUBLE, times as microseconds, binary values as their number of bytes, complex
-    values as whether they are there.
+    values as whether they are there; with `as_text` everything comes as text.
     """
     name = delta_scan.quoted(column.name)
+    if as_text:
+        return text_sql(
+            name, "TIMESTAMP WITH TIME ZONE" if column.sql_type == "TIMESTAMPTZ" else column.sql_type
+        )
     if column.column_class is ColumnClass.NUMERIC:
         return f"CAST({name} AS {'BIGINT' if column.is_integer else 'DOUBLE'})"
     if column.column_class is ColumnClass.TEMPORAL:
@@ -138,6 +145,30 @@ class DuckDBEngine:
         ).fetchall()
         return [str(row[1]) for row in described]
 
+    def slicings(self, expressions: Iterable[str]) -> list[Slicing]:
+        """Return slicing expressions over this table.
+
+        Raises
+        ------
+        InvalidValueError, ColumnNotFoundError
+            If one is not an expression over a row of this table.
+        """
+        texts = list(expressions)
+        compiled = [row_expression(text, self.columns, f"slicing_exprs: {text!r}") for text in texts]
+        try:
+            types = self.types(compiled)
+        except duckdb.Error as error:
+            raise InvalidValueError(
+                "slicing_exprs", texts, f"expressions that can be evaluated: {error}"
+            ) from error
+        return [Slicing(*parts) for parts in zip(texts, compiled, types, strict=True)]
+
+    def distinct_counts(self, expressions: Iterable[str]) -> list[int]:
+        """Return about how many distinct values each expression has."""
+        counted = ", ".join(f"approx_count_distinct({expression})" for expression in expressions)
+        row = self._connection.execute(f"SELECT {counted} FROM {_ROWS}").fetchone()  # noqa: S608
+        return [int(value) for value in row or ()]
+
     def count(self) -> int:
         """Return the number of rows of the snapshot."""
         return self._number(f"SELECT count(*) FROM {_ROWS}")  # noqa: S608
@@ -204,4 +235,4 @@ class DuckDBEngine:
         ).fetchall()
 
     def _arrow(self, query: str) -> pa.Table:
-        return self._connection.execute(query).to_arrow_table()
+        return self._connection.sql(query).to_arrow_table()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,7 @@ from databricks_monitoring.metrics.columns import Column, ColumnClass
 from databricks_monitoring.metrics.engines.base import ItemColumn, NumberColumn
 from databricks_monitoring.metrics.groups import Partition, split
 from databricks_monitoring.metrics.profile import cells
+from databricks_monitoring.metrics.profile.cells import Cells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,22 +22,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from databricks_monitoring.metrics.arrays import Integers, Numbers
-    from databricks_monitoring.metrics.profile.cells import Cells
 
 _DENSE = 4
-"""With more distinct items in the batch than this many times a window's rows, the window renumbers its own."""
+"""Distinct items in the batch per row of a window, beyond which the window numbers its own items anew."""
 
 _CELLS_AT_ONCE = 4_000_000
 """Groups times items that are counted in one pass; beyond, group by group."""
 
-_NUMBER_CELLS = {
+_NUMBER_CELLS: dict[ColumnClass, Callable[[Any, int], Cells]] = {
     ColumnClass.NUMERIC: cells.numeric,
     ColumnClass.TEMPORAL: cells.temporal,
     ColumnClass.BINARY: cells.binary,
     ColumnClass.COMPLEX: lambda ordered, nulls: cells.presence(len(ordered), nulls),
 }
 
-Found = Iterator[tuple[int, int, int, "Cells"]]
+Found = Iterator[tuple[int, int, int, Cells]]
 """Positions of the window, of the partition in it and of the group in that, and the group's cells."""
 
 
@@ -104,9 +104,9 @@ def _sorted(
     values: Numbers, valid: NDArray[np.bool_] | None, *, keep_rows: bool
 ) -> tuple[Numbers, NDArray[np.intp] | None]:
     """Return the valid values in ascending order and, where groups need it, the row of each."""
-    present = values if valid is None else values[valid]
+    present: Numbers = values if valid is None else values[valid]
     if not keep_rows:
-        return np.sort(present), None
+        return np.sort(present), None  # type: ignore[return-value] # sorting keeps the type
     order = np.argsort(present)
     return present[order], order if valid is None else np.flatnonzero(valid)[order]
 

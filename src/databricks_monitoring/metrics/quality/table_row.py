@@ -1,0 +1,166 @@
+"""Model quality and fairness of every window and group: the cells of `:table` rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from databricks_monitoring.metrics.columns import ColumnClass
+from databricks_monitoring.metrics.engines.base import ItemColumn, NumberColumn
+from databricks_monitoring.metrics.engines.duckdb import value_sql
+from databricks_monitoring.metrics.fairness.groups import fairness
+from databricks_monitoring.metrics.quality.accuracy import accuracy_score
+from databricks_monitoring.metrics.quality.confusion import Confusion, confusion
+from databricks_monitoring.metrics.quality.precision_recall_f1 import precision_recall_f1
+from databricks_monitoring.metrics.quality.regression import regression_errors
+from databricks_monitoring.metrics.slices import text_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from databricks_monitoring.metrics.arrays import Floats
+    from databricks_monitoring.metrics.columns import Column
+    from databricks_monitoring.metrics.definition import MonitorDefinition
+    from databricks_monitoring.metrics.engines.base import Rows
+    from databricks_monitoring.metrics.groups import Group, Partition
+    from databricks_monitoring.metrics.profile.cells import Cells
+    from databricks_monitoring.metrics.profile.window import Layout
+
+_PREDICTION = "@prediction"
+_LABEL = "@label"
+
+
+class TableRowMetrics:
+    """What a `:table` row holds besides counts.
+
+    Parameters
+    ----------
+    definition
+        The monitor; only those of inference logs have any.
+    columns
+        Columns of the table that is profiled; a baseline may lack labels or predictions.
+    predicates
+        Slicing expressions whose value is a Boolean.
+    """
+
+    def __init__(
+        self, definition: MonitorDefinition, columns: Mapping[str, Column], predicates: frozenset[str]
+    ) -> None:
+        self._definition = definition
+        self._predicates = predicates
+        self._prediction = columns.get(definition.prediction_column or "")
+        self._label = columns.get(definition.label_column or "")
+
+    @property
+    def projections(self) -> dict[str, str]:
+        """What has to be read, by name."""
+        if self._prediction is None:
+            return {}
+        if self._definition.is_classification:
+            named = _class_names(self._prediction, self._label)
+        else:
+            named = (_double(self._prediction), _double(self._label) if self._label else None)
+        return {name: sql for name, sql in zip((_PREDICTION, _LABEL), named, strict=True) if sql is not None}
+
+    def cells(self, read: Rows, layout: Layout) -> dict[tuple[int, int, int], Cells]:
+        """Return the cells by the positions of window, partition and group."""
+        if _PREDICTION not in read.columns:
+            return {}
+        if self._definition.is_classification:
+            return self._classification(read, layout)
+        return self._regression(read, layout) if _LABEL in read.columns else {}
+
+    def _classification(self, read: Rows, layout: Layout) -> dict[tuple[int, int, int], Cells]:
+        prediction, label = _same_items(read.columns[_PREDICTION], read.columns.get(_LABEL), read.count)
+        mine, theirs = layout.items(prediction), layout.items(label)
+        found: dict[tuple[int, int, int], Cells] = {}
+        for window, at in layout.segments():
+            confusions: dict[Group, Confusion] = {}
+            for position, partition in enumerate(layout.partitions[window]):
+                for group, names in enumerate(partition.groups):
+                    rows = partition.members(group)
+                    counted = confusion(mine.codes[at][rows], theirs.codes[at][rows], mine.items)
+                    confusions |= dict.fromkeys(names, counted)
+                    found[window, position, group] = _quality(counted) if self._label else {}
+            if self._predicates:
+                self._add_fairness(window, layout.partitions[window], confusions, found)
+        return found
+
+    def _add_fairness(
+        self,
+        window: int,
+        partitions: Sequence[Partition],
+        confusions: Mapping[Group, Confusion],
+        found: dict[tuple[int, int, int], Cells],
+    ) -> None:
+        for position, partition in enumerate(partitions):
+            for group, names in enumerate(partition.groups):
+                name = names[0]
+                if name.slice_key in self._predicates and name.slice_value == "true":
+                    other = confusions.get(type(name)(name.slice_key, "false", name.model_id))
+                    if other is not None:
+                        found[window, position, group] |= fairness(confusions[name], other)
+
+    def _regression(self, read: Rows, layout: Layout) -> dict[tuple[int, int, int], Cells]:
+        mine, theirs = _numbers(read.columns[_PREDICTION]), _numbers(read.columns[_LABEL])
+        if layout.order is not None:
+            mine, theirs = mine[layout.order], theirs[layout.order]
+        found: dict[tuple[int, int, int], Cells] = {}
+        for window, at in layout.segments():
+            for position, partition in enumerate(layout.partitions[window]):
+                for group in range(len(partition.groups)):
+                    rows = partition.members(group)
+                    predictions, labels = mine[at][rows], theirs[at][rows]
+                    both = ~(np.isnan(predictions) | np.isnan(labels))
+                    found[window, position, group] = dict(regression_errors(predictions[both], labels[both]))
+        return found
+
+
+def _quality(counted: Confusion) -> Cells:
+    return {
+        "accuracy_score": accuracy_score(counted),
+        "confusion_matrix": counted.pairs(),
+        **precision_recall_f1(counted),
+    }
+
+
+def _class_names(prediction: Column, label: Column | None) -> tuple[str, str | None]:
+    """Return the texts of classes; numbers of different types are written as double, so that 1 equals 1.0."""
+    if label is None:
+        return value_sql(prediction, as_text=True), None
+    numeric = prediction.column_class is label.column_class is ColumnClass.NUMERIC
+    if numeric and prediction.sql_type != label.sql_type:
+        return text_sql(_double(prediction), "DOUBLE"), text_sql(_double(label), "DOUBLE")
+    return value_sql(prediction, as_text=True), value_sql(label, as_text=True)
+
+
+def _double(column: Column) -> str:
+    return f"CAST({value_sql(column)} AS DOUBLE)"
+
+
+def _numbers(column: ItemColumn | NumberColumn) -> Floats:
+    """Return numbers with NaN for NULL."""
+    if isinstance(column, ItemColumn):
+        return np.full(len(column), np.nan)
+    values = column.values.astype(np.float64, copy=False)
+    return values if column.valid is None else np.where(column.valid, values, np.nan)
+
+
+def _same_items(
+    prediction: ItemColumn | NumberColumn, label: ItemColumn | NumberColumn | None, rows: int
+) -> tuple[ItemColumn, ItemColumn]:
+    """Return both columns as positions in one list of classes."""
+    empty = ItemColumn(np.full(rows, -1, np.int32), pa.array([], type=pa.string()))
+    mine = prediction if isinstance(prediction, ItemColumn) else empty
+    theirs = label if isinstance(label, ItemColumn) else empty
+    together = pa.concat_arrays([mine.items.cast(pa.string()), theirs.items.cast(pa.string())])
+    items = pc.unique(together)
+    number = pc.index_in(together, items).to_numpy(zero_copy_only=False).astype(np.int32)
+    split = len(mine.items)
+    return (
+        ItemColumn(np.append(number[:split], np.int32(-1))[mine.codes], items),
+        ItemColumn(np.append(number[split:], np.int32(-1))[theirs.codes], items),
+    )
