@@ -80,7 +80,7 @@ class DriftRows:
         self._connection.close()
 
     def _count_windows(self) -> dict[str | None, dict[int, int]]:
-        rows = self._connection.execute(
+        rows = self._connection.sql(
             f"SELECT granularity, {_START} AS s, count(*) FROM profile WHERE log_type = 'INPUT' "  # noqa: S608
             "GROUP BY ALL ORDER BY s"
         ).fetchall()

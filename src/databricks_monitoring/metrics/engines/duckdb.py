@@ -140,7 +140,7 @@ class DuckDBEngine:
         listed = list(expressions)
         if not listed:
             return []
-        described = self._connection.execute(
+        described = self._connection.sql(
             f"DESCRIBE SELECT {', '.join(listed)} FROM {_ROWS}"  # noqa: S608
         ).fetchall()
         return [str(row[1]) for row in described]
@@ -166,8 +166,8 @@ class DuckDBEngine:
     def distinct_counts(self, expressions: Iterable[str]) -> list[int]:
         """Return about how many distinct values each expression has."""
         counted = ", ".join(f"approx_count_distinct({expression})" for expression in expressions)
-        row = self._connection.execute(f"SELECT {counted} FROM {_ROWS}").fetchone()  # noqa: S608
-        return [int(value) for value in row or ()]
+        [row] = self._connection.sql(f"SELECT {counted} FROM {_ROWS}").fetchall()  # noqa: S608
+        return [int(value) for value in row]
 
     def count(self) -> int:
         """Return the number of rows of the snapshot."""
@@ -180,13 +180,13 @@ class DuckDBEngine:
         return self._number(f"SELECT count(*) FROM {_ROWS} WHERE {_MICROS} IS NULL")  # noqa: S608
 
     def _number(self, query: str) -> int:
-        row = self._connection.execute(query).fetchone()
-        return int(row[0]) if row else 0
+        [(number,)] = self._connection.sql(query).fetchall()
+        return int(number)
 
     def window_counts(self, calendar: Calendar) -> dict[int, int]:
         """Return the number of rows of every window that has rows, by the window's start, ascending."""
         where = self._where(None) or f" WHERE {_MICROS} IS NOT NULL"
-        rows = self._connection.execute(
+        rows = self._connection.sql(
             f"SELECT {calendar.start_sql(_MICROS)} AS s, count(*) FROM {_ROWS}{where} GROUP BY s ORDER BY s"  # noqa: S608
         ).fetchall()
         return {int(start): int(count) for start, count in rows}
@@ -201,7 +201,7 @@ class DuckDBEngine:
             return {}
         names = ", ".join(delta_scan.quoted(name) for name in self.columns)
         where = self._where(None) or f" WHERE {_MICROS} IS NOT NULL"
-        rows = self._connection.execute(
+        rows = self._connection.sql(
             f"SELECT {calendar.start_sql(_MICROS)} AS s, count(*), sum(CAST(hash({names}) AS HUGEINT)) "  # noqa: S608
             f"FROM ({self._source(files)}){where} GROUP BY s"
         ).fetchall()
@@ -230,7 +230,7 @@ class DuckDBEngine:
     ) -> list[tuple[object, ...]]:
         """Return aggregates per distinct combination of key expressions: the keys, then the aggregates."""
         grouped = f" GROUP BY {', '.join(str(at + 1) for at in range(len(keys)))}" if keys else ""
-        return self._connection.execute(
+        return self._connection.sql(
             f"SELECT {', '.join([*keys, *expressions])} FROM {_ROWS}{self._where(span)}{grouped}"  # noqa: S608
         ).fetchall()
 
