@@ -66,7 +66,7 @@ class Endpoints:
         *,
         settings: ServingSettings | None = None,
     ) -> None:
-        self._folder = root / "endpoints"
+        self._folder = root.absolute() / "endpoints"
         self._store = store
         self._clock = clock
         self._tables = tables

@@ -39,7 +39,7 @@ class ServedModels:
 
     def path(self, model: TableName, version: str) -> Path:
         """Return the folder of a model version."""
-        return self._tables.model_path(model, int(version))
+        return self._tables.model_path(model, int(version)).absolute()
 
     def servable_version(self, model: TableName, version: str) -> int:
         """Return the version's number if it can be served.

@@ -90,14 +90,13 @@ def _entity_lines(
         "Requests taken at a time.",
         [(at, float(places)) for at, _, _, places in rows],
     )
-    for name, text, pick in (
-        ("request_count_total", "Requests answered.", lambda counters: counters.requests),
-        ("request_4xx_count_total", "Requests answered with 4xx.", lambda counters: counters.client_errors),
-        ("request_5xx_count_total", "Requests answered with 5xx.", lambda counters: counters.server_errors),
+    for name, text, attribute in (
+        ("request_count_total", "Requests answered.", "requests"),
+        ("request_4xx_count_total", "Requests answered with 4xx.", "client_errors"),
+        ("request_5xx_count_total", "Requests answered with 5xx.", "server_errors"),
     ):
-        yield from _family(
-            name, "counter", text, [(at, float(pick(counters))) for at, counters, _, _ in rows]
-        )
+        counts = [(at, float(getattr(counters, attribute))) for at, counters, _, _ in rows]
+        yield from _family(name, "counter", text, counts)
     samples = [sample for at, counters, _, _ in rows for sample in _histogram(at, counters)]
     yield from _family("request_latency_ms", "histogram", "Time to the answer.", samples)
 

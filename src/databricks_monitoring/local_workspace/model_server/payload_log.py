@@ -99,26 +99,30 @@ class PayloadLog:
             raise OSError(f"only {written} of {len(line)} bytes were written")
         self._size += written
 
-    def roll(self) -> None:
-        """End the current segment, so that all that was answered so far can be committed."""
+    def roll(self) -> list[Path]:
+        """End the current segment; return all that hold what was answered so far, oldest first."""
         with self._writing:
             if self._segment is not None:
                 os.close(self._segment)
                 self._segment = None
+            # Listed while nobody can open another: that one is still being written.
+            return sorted(self._folder.glob(f"*{_SUFFIX}"))
 
     def has_uncommitted(self) -> bool:
         """Say whether there is anything to commit."""
-        return self._segment is not None or bool(self._segments())
+        return self._segment is not None or any(self._folder.glob(f"*{_SUFFIX}"))
 
     def commit(self) -> bool:
         """Commit every record answered so far; say whether the table has them now.
 
         Segments stay until the table has them. The caller holds `committing`.
         """
-        self.roll()
+        segments = self.roll()
         try:
-            while segments := self._segments():
-                self._commit(_first_within(segments, _BYTES_PER_COMMIT))
+            while segments:
+                together = _first_within(segments, _BYTES_PER_COMMIT)
+                self._commit(together)
+                segments = segments[len(together) :]
         except (DeltaError, OSError, ValueError, pa.ArrowException) as error:
             self.failed_commits += 1
             self.error = f"{type(error).__name__}: {error}"
@@ -126,15 +130,6 @@ class PayloadLog:
             return False
         self.error = ""
         return True
-
-    def discard(self) -> None:
-        """Forget what is not committed and the log with it."""
-        self.roll()
-        for path in self._segments():
-            path.unlink(missing_ok=True)
-
-    def _segments(self) -> list[Path]:
-        return sorted(self._folder.glob(f"*{_SUFFIX}"))
 
     def _commit(self, segments: list[Path]) -> None:
         table = DeltaTable(self._location)
