@@ -67,7 +67,7 @@ def expected_columns(signature: Signature, problem_type: ProblemType) -> dict[st
         if column.name.lower() in folded:
             raise ConfigError(
                 f"The model's input column {column.name!r} cannot be kept in an inference table: the name is "
-                f"taken by another column. Reserved are {', '.join(RESERVED_COLUMNS)}; rename the model's column."
+                f"taken. Reserved are {', '.join(RESERVED_COLUMNS)}; rename the column of the model."
             )
         folded.add(column.name.lower())
     prediction = _PREDICTION_TYPES[problem_type]

@@ -13,6 +13,8 @@ import yaml
 from databricks_monitoring.errors import ConfigError
 
 if TYPE_CHECKING:
+    from databricks.sdk import WorkspaceClient
+
     from databricks_monitoring.serving.model_version import ModelVersion
 
 ProblemType = Literal["classification", "regression"]
@@ -57,7 +59,7 @@ class Signature:
     prediction_field: str | None = None
 
 
-def read_signature(version: ModelVersion) -> Signature:
+def read_signature(client: WorkspaceClient, version: ModelVersion) -> Signature:
     """Return the signature of a registered model version.
 
     Raises
@@ -65,15 +67,14 @@ def read_signature(version: ModelVersion) -> Signature:
     ConfigError
         If the model has no signature, or one of tensors without column names.
     """
-    import mlflow.artifacts  # noqa: PLC0415 - takes a second, and most callers do not need it
+    # MLflow takes a second to import, and most callers do not need it.
+    import mlflow.artifacts  # noqa: PLC0415
 
+    from databricks_monitoring.mlflow_client import point_mlflow_at  # noqa: PLC0415
+
+    point_mlflow_at(client)
     with tempfile.TemporaryDirectory() as folder:
-        path = mlflow.artifacts.download_artifacts(
-            artifact_uri=f"{version.uri}/MLmodel",
-            dst_path=folder,
-            tracking_uri="databricks",
-            registry_uri="databricks-uc",
-        )
+        path = mlflow.artifacts.download_artifacts(artifact_uri=f"{version.uri}/MLmodel", dst_path=folder)
         text = Path(path).read_text(encoding="utf-8")
     return parse_signature(text, str(version.model))
 
