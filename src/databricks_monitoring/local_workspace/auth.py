@@ -1,8 +1,8 @@
 """Who may talk to the workspace: holders of its one token.
 
 Programs send it as `Authorization: Bearer ...`. A browser opens a page with `?token=...` once, or types it
-into the sign-in form, and then holds a cookie. A request that has only the cookie must come from a page of the
-workspace itself: its `Host` and `Origin` are checked, so that another site open in the same browser, or a
+into the sign-in form, and then holds a cookie. A request that has only the cookie must come from a page of
+the workspace itself: its `Host` and `Origin` are checked, so that another site open in the same browser, or a
 name that was pointed at this machine, cannot use it.
 """
 

@@ -1,0 +1,215 @@
+"""The command `databricks-monitoring`.
+
+Commands import what they need when they run: `--help` and `local status` answer at once, and the plain
+install has no server.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from databricks_monitoring import __version__
+from databricks_monitoring.errors import LocalWorkspaceError, MonitoringError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from databricks_monitoring.local_workspace.root_folder import ServerRecord
+
+_TOKEN = re.compile(r"[!-~]{8,}")
+_TOKEN_VARIABLE = "DATABRICKS_MONITORING_LOCAL_TOKEN"  # noqa: S105 - the name of a variable, not a token
+
+app = typer.Typer(
+    name="databricks-monitoring",
+    help="Monitoring for models in production: whole on a laptop, unchanged on Databricks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+local = typer.Typer(
+    help=(
+        "The local workspace: a server on this machine that speaks Databricks' REST API, with everything it "
+        "holds in one folder.\n\n"
+        "Typical use:\n\n"
+        "    databricks-monitoring local up --root ~/workspace --detach\n\n"
+        '    eval "$(databricks-monitoring local env --root ~/workspace)"\n\n'
+        "    databricks-monitoring local down --root ~/workspace"
+    ),
+    no_args_is_help=True,
+)
+app.add_typer(local, name="local")
+
+Root = Annotated[
+    Path,
+    typer.Option(
+        "--root", metavar="DIR", help="Folder of the workspace: its tables, models, files, settings."
+    ),
+]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0 done, 1 failed, 2 wrong usage."""
+    try:
+        app(args=None if argv is None else list(argv), prog_name="databricks-monitoring")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    # The SDK's errors are OSErrors; importing them by name would cost a second.
+    except (MonitoringError, OSError) as error:
+        print(f"databricks-monitoring: {error}", file=sys.stderr)  # noqa: T201 - a command speaks
+        return 1
+    return 0
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes it so
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    del version  # the callback has shown it
+
+
+@local.command()
+def up(
+    root: Root,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port to listen on; 0 takes any free one.",
+            show_default="the one of last time, at first 8765",
+        ),
+    ] = None,
+    bind: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDR", help="Address to listen on. Any but loopback lets others in, and demands --token."
+        ),
+    ] = "127.0.0.1",
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar=_TOKEN_VARIABLE,
+            help="Token that clients must show, at least 8 characters.",
+            show_default="the one of last time, at first a random one",
+        ),
+    ] = None,
+    *,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Start in the background, and return once the server answers.")
+    ] = False,
+) -> None:
+    """Serve the workspace in a folder, until Ctrl+C or `local down`.
+
+    Everything is kept in the folder: start it again and the tables, models, URL and token are the same.
+
+    Example: `databricks-monitoring local up --root ~/workspace --detach`
+    """
+    from databricks_monitoring.local_workspace import control  # noqa: PLC0415
+    from databricks_monitoring.local_workspace.listening import is_loopback  # noqa: PLC0415
+
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise typer.BadParameter("expected at least 8 characters without spaces", param_hint="--token")
+    if token is None and not is_loopback(bind):
+        raise typer.BadParameter(
+            f"{bind} can be reached by others: choose the token yourself with --token", param_hint="--bind"
+        )
+    _require_server()
+    if detach:
+        _show_started(root, control.start(root, host=bind, port=port, token=token), detached=True)
+    else:
+        _serve(root, bind, port, token)
+
+
+def _serve(root: Path, bind: str, port: int | None, token: str | None) -> None:
+    import logging  # noqa: PLC0415
+
+    from databricks_monitoring.local_workspace.server import serve  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    serve(
+        root,
+        host=bind,
+        port=port,
+        token=token,
+        started=lambda record: _show_started(root, record, detached=False),
+    )
+
+
+@local.command()
+def down(root: Root) -> None:
+    """End the server of a folder, and wait until it has.
+
+    Example: `databricks-monitoring local down --root ~/workspace`
+    """
+    from databricks_monitoring.local_workspace import control  # noqa: PLC0415
+
+    pid = control.stop(root)
+    typer.echo(f"Process {pid} has ended. Everything is kept in {root}.")
+
+
+@local.command()
+def status(root: Root) -> None:
+    """Say whether a folder is served, where, and since when: exit code 0 if it is, 1 if not.
+
+    Example: `databricks-monitoring local status --root ~/workspace`
+    """
+    from databricks_monitoring.local_workspace import control  # noqa: PLC0415
+
+    found = control.status(root)
+    typer.echo(f"url             {found.record.url}")
+    typer.echo(f"pid             {found.pid}")
+    typer.echo(f"uptime          {timedelta(seconds=round(found.uptime.total_seconds()))}")
+    typer.echo(f"root            {found.root}")
+    typer.echo(f"workspace time  {found.now.isoformat(timespec='seconds')}")
+
+
+@local.command()
+def env(root: Root) -> None:
+    """Print the variables with which Databricks clients reach a running workspace, for `eval`.
+
+    Example: `eval "$(databricks-monitoring local env --root ~/workspace)"`
+    """
+    from databricks_monitoring.local_workspace import control  # noqa: PLC0415
+
+    for name, value in control.environment(root).items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+def _show_started(root: Path, record: ServerRecord, *, detached: bool) -> None:
+    shown = shlex.quote(str(root))
+    typer.echo(f"Local workspace in {root}")
+    typer.echo(f"  host   {record.url}")
+    typer.echo(f"  token  {record.token}")
+    typer.echo(f"  pages  {record.url}/?token={record.token}")
+    typer.echo(f'  use    eval "$(databricks-monitoring local env --root {shown})"')
+    typer.echo("  stop   " + (f"databricks-monitoring local down --root {shown}" if detached else "Ctrl+C"))
+    sys.stdout.flush()
+
+
+def _require_server() -> None:
+    from importlib.util import find_spec  # noqa: PLC0415
+
+    missing = [name for name in ("deltalake", "duckdb", "fastapi", "uvicorn") if find_spec(name) is None]
+    if missing:
+        raise LocalWorkspaceError(
+            f"The local workspace needs {', '.join(missing)}, which the plain install leaves out. "
+            "Install databricks_monitoring[local]."
+        )
