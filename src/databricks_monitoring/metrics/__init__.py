@@ -1,1 +1,1 @@
-"""The metric engine: profile rows from columns, drift rows from profile rows; no REST, no client, no clock."""
+"""The metric engine: profile rows from columns, drift rows from profile rows; no REST, no clock."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +35,7 @@ def ks_statistic(current: Floats, comparison: Floats) -> float:
     return float(np.max(np.abs(below_current - below_comparison)))
 
 
+@lru_cache(maxsize=65_536)
 def ks_pvalue(statistic: float, n: int, m: int) -> float:
     """Return the probability of a statistic at least this large if both sides came from one distribution.
 

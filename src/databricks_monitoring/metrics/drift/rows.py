@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -114,8 +116,13 @@ class DriftRows:
             listed = ", ".join(map(str, wanted))
             size = "IS NULL" if granularity is None else f"= '{granularity}'"
             profiles = self._read(f"log_type = 'INPUT' AND granularity {size} AND {_START} IN ({listed})")
-            for start in chunk:
-                yield list(self._of_window(granularity, start, before.get(start), profiles))
+            with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+                yield from threads.map(
+                    lambda start, read=profiles: list(
+                        self._of_window(granularity, start, before.get(start), read)
+                    ),
+                    chunk,
+                )
 
     def _chunks(self, granularity: str | None, starts: Sequence[int]) -> Iterator[list[int]]:
         counts = self._counts.get(granularity, {})

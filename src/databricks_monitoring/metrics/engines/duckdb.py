@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -222,7 +224,8 @@ class DuckDBEngine:
         picked = [f'{sql} AS "{position}"' for position, sql in enumerate(asked)]
         table = self._arrow(f"SELECT {', '.join([_MICROS, *picked])} FROM {_ROWS}{self._where(span)}")  # noqa: S608
         micros = whole_numbers(table.column(0)) if self._micros else None
-        read = {sql: column_from_arrow(table.column(at + 1)) for at, sql in enumerate(asked)}
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+            read = dict(zip(asked, threads.map(column_from_arrow, table.columns[1:]), strict=True))
         return Rows(table.num_rows, micros, {name: read[sql] for name, sql in projections.items()})
 
     def aggregate(
