@@ -267,3 +267,15 @@ class EnvironmentSettings(_Strict):
     )
     monitoring: MonitoringConfig = Field(default_factory=MonitoringConfig, description="What is computed.")
     tags: dict[str, str] = Field(default_factory=dict, description="Tags of the endpoint.")
+
+    @property
+    def problem_type(self) -> ProblemType | None:
+        """The problem that is monitored, as the monitoring section or else the model's type says."""
+        if self.monitoring.problem_type is not None or self.model is None or self.model.type is None:
+            return self.monitoring.problem_type
+        return "classification" if self.model.type == "classification" else "regression"
+
+    @property
+    def version_to_deploy(self) -> str:
+        """The version or alias that is deployed."""
+        return (self.model.version or self.model.alias) if self.model else DEFAULT_ALIAS

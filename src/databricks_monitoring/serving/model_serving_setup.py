@@ -28,7 +28,7 @@ from databricks_monitoring.serving.endpoint_config import (
 )
 from databricks_monitoring.serving.model_version import ModelVersion, resolve
 from databricks_monitoring.serving.payload import request_body
-from databricks_monitoring.unity_catalog import missing_table, schema_exists
+from databricks_monitoring.unity_catalog import require_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -130,7 +130,7 @@ class ServingSetup:
 
         The typed form of `create_endpoint`, which see.
         """
-        served = self._resolved(config, model, version)
+        served = self._named(config, model, version)
         log = None if inference_table is None else self._wanted_log(inference_table, model)
         wanted = core_config(config, served)
         all_tags = dict(tags or {})
@@ -143,6 +143,16 @@ class ServingSetup:
         else:
             self._update(endpoint, wanted, log, all_tags, timeout=config.timeout_seconds)
         return [found for _, found in served]
+
+    def resolve(self, config: ServingConfig, model: TableName, version: str | None) -> list[ModelVersion]:
+        """Return the versions that `deploy` would serve with the same arguments.
+
+        Raises
+        ------
+        ModelNotFoundError, ModelVersionNotFoundError, AliasNotFoundError
+            Naming what exists.
+        """
+        return [found for _, found in self._named(config, model, version)]
 
     def wait_for_endpoint_ready(
         self, endpoint_name: str, timeout: float = 600, model_version: str | int | None = None
@@ -297,7 +307,7 @@ class ServingSetup:
             raise EndpointNotFoundError(endpoint_name, existing)
         return found
 
-    def _resolved(
+    def _named(
         self, config: ServingConfig, model: TableName, version: str | None
     ) -> list[tuple[str, ModelVersion]]:
         if not config.served_entities:
@@ -328,8 +338,7 @@ class ServingSetup:
         return PayloadLog(schema, config.name, enabled=config.enabled)
 
     def _require_schema(self, schema: SchemaName) -> None:
-        if not schema_exists(self.client, schema):
-            raise missing_table(self.client, schema.table(""))
+        require_schema(self.client, schema)
 
     def _create(
         self, wanted: EndpointCoreConfigInput, log: PayloadLog | None, tags: Mapping[str, str]
