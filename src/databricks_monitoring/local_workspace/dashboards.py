@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from databricks.sdk.errors import InvalidParameterValue, NotFound, ResourceAlreadyExists, ResourceConflict
 from databricks.sdk.service.dashboards import Dashboard, LifecycleState, PublishedDashboard
 
+from databricks_monitoring.local_workspace.workspace_objects import canonical
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -215,8 +217,7 @@ class Dashboards:
 
 
 def _workspace_path(given: str) -> str:
-    path = posixpath.normpath("/" + given.strip("/"))
-    return "/" + path.removeprefix("/Workspace").strip("/")
+    return canonical(posixpath.normpath("/" + given.strip("/")))
 
 
 def _normalised(serialized: str | None, catalog: str | None, schema: str | None) -> str:

@@ -24,6 +24,7 @@ from databricks_monitoring.errors import InvalidNameError
 from databricks_monitoring.local_workspace.builtin_dashboard import create_or_update
 from databricks_monitoring.local_workspace.dashboards import Dashboards
 from databricks_monitoring.local_workspace.monitor_checks import check, check_baseline
+from databricks_monitoring.local_workspace.refreshes.definition import monitor_definition
 from databricks_monitoring.local_workspace.refreshes.job import RefreshJob, RefreshOutcome
 from databricks_monitoring.local_workspace.refreshes.worker import RefreshWorker, WorkerDiedError
 from databricks_monitoring.local_workspace.securables import metastore_id
@@ -321,15 +322,15 @@ class Monitors:
         if baseline is not None:
             self._tables.get(TableName.parse(baseline.lower()))
         self._tables.get_schema(monitor.output_schema)
+        config = monitor.full_config
         return RefreshJob(
-            config=monitor.full_config.as_dict(),
-            prediction_proba_column=monitor.prediction_proba_column,
-            primary=str(self._tables.location(monitor.table)),
-            baseline=str(self._tables.location(TableName.parse(baseline.lower()))) if baseline else None,
-            profile=str(self._tables.location(monitor.profile_table)),
-            drift=str(self._tables.location(monitor.drift_table)),
-            now=self._clock.now().isoformat(),
-            created_at=datetime.fromisoformat(monitor.created_at).isoformat(),
+            definition=monitor_definition(config, prediction_proba_column=monitor.prediction_proba_column),
+            primary=self._tables.location(monitor.table),
+            baseline=self._tables.location(TableName.parse(baseline.lower())) if baseline else None,
+            profile=self._tables.location(monitor.profile_table),
+            drift=self._tables.location(monitor.drift_table),
+            now=self._clock.now(),
+            created_at=datetime.fromisoformat(monitor.created_at),
         )
 
     def _end(self, refresh: Refresh, outcome: RefreshOutcome) -> None:

@@ -35,8 +35,12 @@ INPUT_FIELDS = frozenset(field.name for field in fields(DataProfilingConfig)) - 
 
 
 def inputs_only(config: DataProfilingConfig) -> DataProfilingConfig:
-    """Return `config` without the fields that the service fills in."""
-    return replace(config, **dict.fromkeys(OUTPUT_FIELDS))  # type: ignore[arg-type]  # every output may be None
+    """Return `config` without the fields that the service fills in.
+
+    Two configurations that say the same are equal afterwards: an empty list is the same as none.
+    """
+    inputs = {key: value for key, value in config.as_dict().items() if key in INPUT_FIELDS}
+    return DataProfilingConfig.from_dict(inputs)
 
 
 @dataclass(frozen=True)

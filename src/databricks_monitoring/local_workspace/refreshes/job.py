@@ -1,10 +1,15 @@
-"""What travels between the server and the process that refreshes: one JSON object a line, each way."""
+"""What travels between the server and the process that refreshes: pickled over its pipes, one at a time."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from databricks_monitoring.metrics.definition import MonitorDefinition
 
 
 @dataclass(frozen=True)
@@ -13,31 +18,19 @@ class RefreshJob:
 
     Attributes
     ----------
-    config
-        The monitor's `DataProfilingConfig` as JSON.
     primary, baseline, profile, drift
         Folders of the Delta tables; `baseline` is None when the monitor has none.
     now, created_at
-        The workspace's time and the monitor's birth, ISO 8601 with offset.
+        The workspace's time and the monitor's birth, aware.
     """
 
-    config: dict[str, Any]
-    prediction_proba_column: str | None
-    primary: str
-    baseline: str | None
-    profile: str
-    drift: str
-    now: str
-    created_at: str
-
-    def line(self) -> str:
-        """Return the job as one line of JSON."""
-        return json.dumps(asdict(self)) + "\n"
-
-    @classmethod
-    def parse(cls, line: str) -> RefreshJob:
-        """Read a line that `line` wrote."""
-        return cls(**json.loads(line))
+    definition: MonitorDefinition
+    primary: Path
+    baseline: Path | None
+    profile: Path
+    drift: Path
+    now: datetime
+    created_at: datetime
 
 
 @dataclass(frozen=True)
@@ -46,12 +39,3 @@ class RefreshOutcome:
 
     succeeded: bool
     message: str
-
-    def line(self) -> str:
-        """Return the outcome as one line of JSON."""
-        return json.dumps(asdict(self)) + "\n"
-
-    @classmethod
-    def parse(cls, line: str) -> RefreshOutcome:
-        """Read a line that `line` wrote."""
-        return cls(**json.loads(line))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -37,7 +38,7 @@ class RefreshWorker:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._closed = False
 
     def warm(self) -> None:
@@ -57,12 +58,12 @@ class RefreshWorker:
             process = self._running()
         try:
             answer = _ask(process, job)
-        except (BrokenPipeError, ValueError):
+        except (BrokenPipeError, EOFError, ValueError):
             # Gone, or stopped by another thread, which also closed the pipes.
-            answer = ""
-        if not answer:
+            answer = None
+        if answer is None:
             raise WorkerDiedError(f"The refreshing process {_how_it_ended(process)} before it finished.")
-        return RefreshOutcome.parse(answer)
+        return answer
 
     def stop(self) -> None:
         """End the process now; a running job is given up, its Delta commits stay whole."""
@@ -70,12 +71,9 @@ class RefreshWorker:
             process, self._process = self._process, None
         if process is None:
             return
-        process.terminate()
-        try:
-            process.wait(_SECONDS_TO_END)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        # Nothing to say goodbye to: what is not committed does not exist.
+        process.kill()
+        process.wait()
         _close_pipes(process)
 
     def close(self) -> None:
@@ -84,7 +82,7 @@ class RefreshWorker:
             self._closed = True
         self.stop()
 
-    def _running(self) -> subprocess.Popen[str]:
+    def _running(self) -> subprocess.Popen[bytes]:
         if self._closed:
             raise WorkerDiedError("The refreshing process was closed.")
         if self._process is not None and self._process.poll() is not None:
@@ -96,14 +94,12 @@ class RefreshWorker:
                 [sys.executable, "-m", _PROGRAM],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                text=True,
-                encoding="utf-8",
                 env=os.environ | dict.fromkeys(_ONE_THREAD, "1"),
             )
         return self._process
 
 
-def _how_it_ended(process: subprocess.Popen[str]) -> str:
+def _how_it_ended(process: subprocess.Popen[bytes]) -> str:
     try:
         code = process.wait(_SECONDS_TO_END)
     except subprocess.TimeoutExpired:
@@ -113,15 +109,18 @@ def _how_it_ended(process: subprocess.Popen[str]) -> str:
     return f"ended with exit code {code}"
 
 
-def _ask(process: subprocess.Popen[str], job: RefreshJob) -> str:
+def _ask(process: subprocess.Popen[bytes], job: RefreshJob) -> RefreshOutcome:
     if process.stdin is None or process.stdout is None:
         raise WorkerDiedError("The refreshing process was started without pipes.")
-    process.stdin.write(job.line())
+    pickle.dump(job, process.stdin)
     process.stdin.flush()
-    return process.stdout.readline()
+    answer = pickle.load(process.stdout)  # noqa: S301 - our own program answers
+    if not isinstance(answer, RefreshOutcome):
+        raise WorkerDiedError(f"The refreshing process answered {type(answer).__name__}.")
+    return answer
 
 
-def _close_pipes(process: subprocess.Popen[str]) -> None:
+def _close_pipes(process: subprocess.Popen[bytes]) -> None:
     for pipe in (process.stdin, process.stdout):
         if pipe is None:
             continue
