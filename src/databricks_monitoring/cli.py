@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from databricks_monitoring import __version__
-from databricks_monitoring.errors import LocalWorkspaceError, MonitoringError
+from databricks_monitoring.errors import LocalWorkspaceError, MonitoringError, NotRunningError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +83,73 @@ def _options(
     ] = False,
 ) -> None:
     del version  # the callback has shown it
+
+
+@app.command()
+def demo(
+    root: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of the demo's workspace; a former demo in it is replaced.")
+    ] = Path(".demo"),
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what was found as JSON to this file.")
+    ] = None,
+    *,
+    keep: Annotated[
+        bool | None,
+        typer.Option(
+            "--keep/--no-keep",
+            help="Whether the workspace keeps running afterwards.",
+            show_default="asks on a terminal, else no",
+        ),
+    ] = None,
+) -> None:
+    """Tell the whole story on a local workspace: train, register, deploy, two weeks of traffic, drift, alert.
+
+    Takes about a minute. It ends with what drifted since when, what it did to the model, which mail was sent,
+    and the address of the page that shows it.
+
+    Example: `databricks-monitoring demo --root .demo --report .demo/report.json`
+    """
+    _require_server()
+    _require(("aiosmtpd", "lightgbm", "pandas", "sklearn"), needed_by="The demo", extra="local,demo")
+    from rich.console import Console  # noqa: PLC0415
+
+    from databricks_monitoring.demo.folder import fresh_root  # noqa: PLC0415
+    from databricks_monitoring.demo.show import run  # noqa: PLC0415
+    from databricks_monitoring.local_workspace import control  # noqa: PLC0415
+
+    _stop_if_running(root)
+    fresh_root(root)
+    record = control.start(root, host="127.0.0.1", port=0, token=None)
+    kept = False
+    try:
+        found = run(control.environment(root), root=root, console=Console(stderr=True))
+        if report is not None:
+            found.write(report)
+            typer.echo(f"The report is in {report}.")
+        typer.echo(f"The page: {found.dashboard_url}?token={record.token}")
+        kept = keep if keep is not None else _wants_to_keep()
+    finally:
+        if not kept:
+            control.stop(root)
+    shown = shlex.quote(str(root))
+    if kept:
+        typer.echo(f"The workspace keeps running; `databricks-monitoring local down --root {shown}` ends it.")
+    else:
+        typer.echo(f"To see the page, start it again: databricks-monitoring local up --root {shown}")
+
+
+def _wants_to_keep() -> bool:
+    return sys.stdin.isatty() and typer.confirm("Keep the workspace running, to look at the page?", default=True)
+
+
+def _stop_if_running(root: Path) -> None:
+    from databricks_monitoring.local_workspace import control  # noqa: PLC0415
+
+    try:
+        control.stop(root)
+    except NotRunningError:
+        return
 
 
 @local.command()
@@ -205,11 +272,16 @@ def _show_started(root: Path, record: ServerRecord, *, detached: bool) -> None:
 
 
 def _require_server() -> None:
+    modules = ("deltalake", "duckdb", "fastapi", "uvicorn")
+    _require(modules, needed_by="The local workspace", extra="local")
+
+
+def _require(modules: Sequence[str], *, needed_by: str, extra: str) -> None:
     from importlib.util import find_spec  # noqa: PLC0415
 
-    missing = [name for name in ("deltalake", "duckdb", "fastapi", "uvicorn") if find_spec(name) is None]
+    missing = [name for name in modules if find_spec(name) is None]
     if missing:
         raise LocalWorkspaceError(
-            f"The local workspace needs {', '.join(missing)}, which the plain install leaves out. "
-            "Install databricks_monitoring[local]."
+            f"{needed_by} needs {', '.join(missing)}, which the plain install leaves out. "
+            f"Install databricks_monitoring[{extra}]."
         )
