@@ -37,7 +37,17 @@ class Flavour(NamedTuple):
     def log(self, model: object, **arguments: Any) -> Any:  # noqa: ANN401 - ModelInfo, of untyped functions
         """Call the flavour's `log_model`."""
         module = getattr(mlflow, self.name)
-        return module.log_model(**{self.argument: model}, **self.options, **arguments)
+        quieted = logging.getLogger(f"mlflow.{self.name}")
+        quieted.addFilter(_is_not_about_pickle)
+        try:
+            return module.log_model(**{self.argument: model}, **self.options, **arguments)
+        finally:
+            quieted.removeFilter(_is_not_about_pickle)
+
+
+def _is_not_about_pickle(record: logging.LogRecord) -> bool:
+    """Keep every log record but the advice against the format that is chosen here on purpose."""
+    return "cloudpickle" not in record.getMessage().lower()
 
 
 _LIGHTGBM = Flavour("lightgbm", "lgb_model", _SERIALIZATION, ("lightgbm",))
@@ -66,24 +76,29 @@ def flavour_of(model: object) -> Flavour:
 
 
 def sample_of(x_sample: Any) -> Any:  # noqa: ANN401 - a DataFrame or array; pandas may be absent
-    """Return the sample with integer and boolean columns that have missing values as floats.
+    """Return the sample as requests can bring it.
 
-    A request cannot leave an integer empty, and an empty boolean arrives as False; a float may be missing.
+    Integer and boolean columns with missing values become floats: a request cannot leave an integer empty,
+    and an empty boolean arrives as False. Categories become the values they stand for.
     """
     if not _is_pandas(x_sample):
         return x_sample
     from pandas.api.types import infer_dtype  # noqa: PLC0415 - optional below the public API
 
-    kinds = {name: infer_dtype(x_sample[name], skipna=True) for name in x_sample.columns}
+    categories = {
+        name: dtype.categories.dtype for name, dtype in x_sample.dtypes.items() if str(dtype) == "category"
+    }
+    sample = x_sample.astype(categories) if categories else x_sample
+    kinds = {name: infer_dtype(sample[name], skipna=True) for name in sample.columns}
     strict = [name for name, kind in kinds.items() if kind in ("integer", "integer-na", "boolean")]
-    missing = [name for name in strict if x_sample[name].isna().any()]
+    missing = [name for name in strict if sample[name].isna().any()]
     if missing:
         logger.info("columns %s have missing values and are declared double", ", ".join(map(str, missing)))
     whole = [name for name in strict if kinds[name] == "integer" and name not in missing]
     if whole:
         filled = ", ".join(map(str, whole))
         logger.info("requests must fill the integer columns %s; make them float if they may be empty", filled)
-    return x_sample.astype(dict.fromkeys(missing, "float64")) if missing else x_sample
+    return sample.astype(dict.fromkeys(missing, "float64")) if missing else sample
 
 
 def signature_of(model: object, sample: Any) -> ModelSignature:  # noqa: ANN401 - as above
@@ -98,7 +113,17 @@ def signature_of(model: object, sample: Any) -> ModelSignature:  # noqa: ANN401 
 
     if len(sample) == 0:
         raise InvalidValueError("X_sample", "no rows", "some rows of what the model was trained on")
-    predictions = _predict(model)(sample)
+    predict = _predict(model)
+    try:
+        predictions = predict(sample)
+    except Exception as error:
+        error.add_note(
+            "The model could not predict on X_sample as requests bring it: categories as plain values, "
+            "integers and booleans with missing values as floats. Encode such columns inside the model."
+        )
+        raise
+    if getattr(predictions, "dtype", None) == "object" and all(isinstance(item, str) for item in predictions):
+        predictions = predictions.astype(str)  # else the signature would say `object`
     with warnings.catch_warnings():
         # Said above, with the names of the columns.
         warnings.filterwarnings(
@@ -114,7 +139,7 @@ def signature_of(model: object, sample: Any) -> ModelSignature:  # noqa: ANN401 
 
 
 def _predict(model: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - any model
-    if isinstance(model, mlflow.pyfunc.PythonModel):
+    if flavour_of(model) is _PYFUNC and hasattr(model, "predict"):
         takes_context = "context" in inspect.signature(model.predict).parameters
         return (lambda sample: model.predict(None, sample)) if takes_context else model.predict
     if type(model).__module__.startswith("xgboost") and type(model).__name__ == "Booster":
@@ -178,6 +203,4 @@ def _third_party(modules: Iterable[str]) -> Iterator[str]:
 
 
 def _is_pandas(data: object) -> bool:
-    return (
-        type(data).__module__.startswith("pandas.") and hasattr(data, "dtypes") and hasattr(data, "columns")
-    )
+    return type(data).__module__.partition(".")[0] == "pandas" and hasattr(data, "columns")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import os
 import subprocess
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _GIT_VARIABLES = ("GIT_SHA", "BUILD_SOURCEVERSION", "GITHUB_SHA")
 _GIT_SECONDS = 5
+_DIGEST_LENGTH = 8
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class MLFlowTracker:
         run_name : str, optional
             Else MLflow invents one.
         tags : mapping, optional
-            Beside `git_sha` (from the variable GIT_SHA or BUILD_SOURCEVERSION, else from git, where known) and
+            Beside `git_sha` (from the variable GIT_SHA or BUILD_SOURCEVERSION, else from git, if known) and
             `databricks_monitoring_version`; yours win.
 
         Returns
@@ -339,13 +341,24 @@ def _dataset(frame: Any, name: str, source: DeltaDatasetSource) -> Any:  # noqa:
     if kind == "pandas":
         from mlflow.data.pandas_dataset import from_pandas  # noqa: PLC0415 - needs pandas
 
-        return from_pandas(frame, source=source, name=name)
+        return from_pandas(frame, source=source, name=name, digest=_digest(source, frame))
     if kind == "polars":
         from mlflow.data.polars_dataset import from_polars  # noqa: PLC0415 - needs polars
 
-        return from_polars(frame, source=source, name=name)
+        return from_polars(frame, source=source, name=name, digest=_digest(source, frame))
     if kind == "pyspark":
         from mlflow.data.spark_dataset import SparkDataset  # noqa: PLC0415 - needs Spark
 
         return SparkDataset(frame, source=source, name=name)
     raise InvalidValueError("frame", type(frame).__qualname__, "a DataFrame of pandas, polars or Spark")
+
+
+def _digest(source: DeltaDatasetSource, frame: Any) -> str:  # noqa: ANN401 - pandas or polars
+    """Return what tells this data from other data: table, version, number of rows, columns.
+
+    MLflow's own digest looks at the type of every cell, which takes long and says no more: a Delta version
+    does not change.
+    """
+    columns = ",".join(map(str, frame.columns))
+    identity = f"{source.delta_table_id}@{source.delta_table_version}:{len(frame)}:{columns}"
+    return hashlib.sha256(identity.encode()).hexdigest()[:_DIGEST_LENGTH]

@@ -83,7 +83,7 @@ class ModelRegistry:
         ------
         SchemaNotFoundError
             If the schema does not exist.
-        ModelNotFoundError
+        InvalidValueError
             If the run logged no such model.
         mlflow.exceptions.MlflowException
             If the model has no signature of inputs and outputs.
@@ -242,7 +242,8 @@ class ModelRegistry:
         if self._mlflow.list_artifacts(run_id, path):
             # Logged by an MLflow before 3, which kept models among the run's artifacts.
             return RunsArtifactRepository.get_underlying_uri(model_uri)
-        raise ModelNotFoundError(path, [model.name for model in logged], where=f"run {run_id}")
+        names = ", ".join(sorted({str(model.name) for model in logged})) or "it logged none"
+        raise InvalidValueError("model_uri", model_uri, f"a model that run {run_id} logged: {names}")
 
     def _version_of_source(self, full_name: str, uri: str) -> str | None:
         found = self._mlflow.search_model_versions(f"name = '{full_name}'")
