@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from databricks_monitoring.errors import LocalWorkspaceError, NotRunningError
 from databricks_monitoring.local_workspace.listening import DEFAULT_PORT, listen
 from databricks_monitoring.local_workspace.root_folder import (
+    OWNER_ONLY,
     RootLock,
     ServerRecord,
     prepare,
@@ -84,8 +85,9 @@ def start(root: Path, *, host: str, port: int | None, token: str | None) -> Serv
     environment = dict(os.environ)
     if token is not None:
         environment[TOKEN_VARIABLE] = token
-    with log.open("ab") as out:
-        begin = out.tell()
+    # The server says its token when it has started.
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, OWNER_ONLY), "ab") as out:
+        begin = out.seek(0, os.SEEK_END)
         process = subprocess.Popen(  # noqa: S603 - our own module, our own interpreter
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment, start_new_session=True
         )

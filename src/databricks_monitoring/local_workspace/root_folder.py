@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _RECORD, _LOCK = "workspace.json", "workspace.lock"
-_OWNER_ONLY = 0o600
+OWNER_ONLY = 0o600
+"""Mode of files that hold the token."""
+
 _LOOKS = 20
 _SECONDS_BETWEEN_LOOKS = 0.02
 
@@ -110,7 +112,7 @@ def write_record(root: Path, record: ServerRecord) -> None:
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
     with os.fdopen(
-        os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY), "w", encoding="utf-8"
+        os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY), "w", encoding="utf-8"
     ) as out:
         out.write(record.model_dump_json(indent=2) + "\n")
     part.replace(path)
@@ -120,7 +122,7 @@ class RootLock:
     """The right to serve a folder. It ends with the process, however that ends."""
 
     def __init__(self, root: Path) -> None:
-        self._descriptor = os.open(root / _LOCK, os.O_RDWR | os.O_CREAT, _OWNER_ONLY)
+        self._descriptor = os.open(root / _LOCK, os.O_RDWR | os.O_CREAT, OWNER_ONLY)
         try:
             self._take(root)
         except BaseException:
