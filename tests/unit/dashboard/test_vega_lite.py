@@ -28,7 +28,8 @@ ROWS = [
 
 
 def leaves(spec: Json) -> list[Json]:
-    return spec.get("layer", [spec])
+    layers: list[Json] = spec.get("layer", [spec])
+    return layers
 
 
 def drawn(spec: Json) -> str:

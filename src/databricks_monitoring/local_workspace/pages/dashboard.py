@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from databricks_monitoring.local_workspace.pages.answers import answers, dataset_sql
-from databricks_monitoring.local_workspace.pages.status import MonitorStatus, monitor_behind
+from databricks_monitoring.local_workspace.pages.status import (
+    MonitorStatus,
+    monitor_behind,
+    monitor_status,
+    why_empty,
+)
 from databricks_monitoring.local_workspace.pages.tiles import Tile, tile
 
 if TYPE_CHECKING:
@@ -45,12 +50,14 @@ def dashboard_view(workspace: Workspace, title: str, content: str, *, published:
     widgets = [item["widget"] for page in pages for item in page.get("layout", [])]
     given = answers(workspace.sql, dashboard, [widget for widget in widgets if "queries" in widget])
     monitor = monitor_behind(workspace, [dataset_sql(dataset) for dataset in dashboard.get("datasets", [])])
-    why_empty = monitor.why_empty if monitor else "No rows: the statement of this chart returned none."
+    reason = "No rows: the statement of this chart returned none."
+    if monitor is not None and any(not answer.rows for answer in given.values()):
+        reason = why_empty(workspace, monitor)
     return DashboardView(
         title=title,
         state="Published" if published else "Draft",
         now=f"{workspace.clock.now():%Y-%m-%d %H:%M} UTC",
-        monitor=monitor,
+        monitor=monitor_status(workspace, monitor) if monitor else None,
         sheets=[
             Sheet(
                 title=page.get("displayName", page.get("name", "")),
@@ -60,7 +67,7 @@ def dashboard_view(workspace: Workspace, title: str, content: str, *, published:
                         item["position"],
                         wide=page.get("layoutVersion") == _WIDE,
                         answer=given.get(item["widget"]["name"]),
-                        why_empty=why_empty,
+                        why_empty=reason,
                     )
                     for item in sorted(page.get("layout", []), key=_reading_order)
                 ],

@@ -33,8 +33,6 @@ class MonitorStatus:
     ----------
     tone
         `good`, `bad` or `busy`, for the eye.
-    why_empty
-        Why a chart over its metric tables may have no rows.
     """
 
     table: str
@@ -42,26 +40,24 @@ class MonitorStatus:
     tone: str
     when: str
     message: str
-    why_empty: str
-    profile_table: str
-    drift_table: str
 
 
 def monitor_statuses(workspace: Workspace) -> list[MonitorStatus]:
     """Return every monitor, by the name of its table."""
-    found = [_status(workspace, monitor) for monitor in workspace.monitors.list()]
+    found = [monitor_status(workspace, monitor) for monitor in workspace.monitors.list()]
     return sorted(found, key=lambda status: status.table)
 
 
-def monitor_behind(workspace: Workspace, statements: list[str]) -> MonitorStatus | None:
+def monitor_behind(workspace: Workspace, statements: list[str]) -> StoredMonitor | None:
     """Return the monitor whose metric tables the statements read, or None."""
     for monitor in workspace.monitors.list():
         if any(monitor.profile_table.quoted in sql for sql in statements):
-            return _status(workspace, monitor)
+            return monitor
     return None
 
 
-def _status(workspace: Workspace, monitor: StoredMonitor) -> MonitorStatus:
+def monitor_status(workspace: Workspace, monitor: StoredMonitor) -> MonitorStatus:
+    """Return how a monitor fares."""
     refreshes = workspace.monitors.list_refresh(monitor.table_id)
     newest = refreshes[0] if refreshes else None
     state = newest.state if newest else None
@@ -71,13 +67,12 @@ def _status(workspace: Workspace, monitor: StoredMonitor) -> MonitorStatus:
         tone=_TONE.get(state, "busy") if state else "busy",
         when=ago(workspace.clock.now() - _moment(newest)) if newest else "",
         message=(newest.message or "") if newest else "",
-        why_empty=_why_empty(workspace, monitor, refreshes[0] if refreshes else None),
-        profile_table=str(monitor.profile_table),
-        drift_table=str(monitor.drift_table),
     )
 
 
-def _why_empty(workspace: Workspace, monitor: StoredMonitor, newest: Refresh | None) -> str:
+def why_empty(workspace: Workspace, monitor: StoredMonitor) -> str:
+    """Return why a chart over a monitor's metric tables may have no rows."""
+    newest = next(iter(workspace.monitors.list_refresh(monitor.table_id)), None)
     if not workspace.tables.exists(monitor.profile_table):
         if newest is None or newest.state is None:
             return "No rows yet: the monitor has not been refreshed."
