@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     )
     found.add_argument(
         "--model-version",
-        help="version or alias (default: the configuration's model.version or model.alias, else latest-model)",
+        help="version or alias (default: the configuration's model.version or model.alias, or latest-model)",
     )
     return found
 

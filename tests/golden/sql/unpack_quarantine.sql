@@ -1,0 +1,80 @@
+MERGE INTO `main`.`sales`.`inference_logs_quarantine` AS t
+USING (
+  WITH payloads AS (
+    SELECT
+      p.databricks_request_id, p.client_request_id, p.request_time, p.status_code, p.served_entity_id,
+      p.request, p.response, m.model_id
+    FROM `main`.`sales`.`inference_logs_payload` AS p
+    LEFT JOIN (
+      SELECT
+        served_entity_id,
+        concat(
+          split_part(max_by(entity_name, change_time), '.', -1), '_', max_by(entity_version, change_time)
+        ) AS model_id
+      FROM `system`.`serving`.`served_entities`
+      GROUP BY served_entity_id
+    ) AS m ON m.served_entity_id = p.served_entity_id
+    WHERE p.request_date >= :since
+    QUALIFY row_number() OVER (PARTITION BY p.databricks_request_id ORDER BY p.request_time) = 1
+),
+  fields AS (
+    SELECT
+      *,
+      from_json(get_json_object(request, '$.dataframe_split.columns'), 'ARRAY<STRING>') AS split_columns,
+      from_json(get_json_object(request, '$.dataframe_split.data'), 'ARRAY<ARRAY<STRING>>') AS split_data,
+      coalesce(
+        get_json_object(request, '$.dataframe_records'),
+        get_json_object(request, '$.instances'),
+        get_json_object(request, '$.inputs')
+      ) AS body,
+      from_json(get_json_object(response, '$.predictions'), 'ARRAY<STRING>') AS predictions
+    FROM payloads
+  ),
+  lists AS (
+    SELECT
+      *,
+      CASE WHEN body LIKE '[%' THEN from_json(body, 'ARRAY<MAP<STRING,STRING>>') END AS records,
+      CASE WHEN body LIKE '{%' THEN from_json(body, 'MAP<STRING,ARRAY<STRING>>') END AS by_column
+    FROM fields
+  ),
+  sizes AS (
+    SELECT *, transform(map_values(by_column), v -> size(v)) AS lengths FROM lists
+  ),
+  unfolded AS (
+    SELECT
+      *,
+      CASE
+        WHEN split_columns IS NOT NULL
+          AND size(array_distinct(split_columns)) = size(split_columns)
+          AND forall(split_columns, c -> c IS NOT NULL)
+          AND forall(split_data, r -> size(r) = size(split_columns))
+          THEN transform(split_data, r -> map_from_arrays(split_columns, r))
+        WHEN forall(records, r -> r IS NOT NULL) THEN records
+        WHEN array_min(lengths) >= 0 AND array_min(lengths) = array_max(lengths)
+          THEN transform(
+            slice(sequence(0, array_max(lengths)), 1, array_max(lengths)),
+            i -> transform_values(by_column, (k, v) -> get(v, i))
+          )
+      END AS records_in_order
+    FROM sizes
+  ),
+  classified AS (
+    SELECT
+      *,
+      CASE
+        WHEN status_code IS NULL OR status_code <> 200 THEN 'failed'
+        WHEN request IS NULL OR response IS NULL THEN 'not_logged'
+        WHEN records_in_order IS NULL THEN 'unreadable_request'
+        WHEN predictions IS NULL THEN 'unreadable_response'
+        WHEN size(records_in_order) <> size(predictions) THEN 'count_mismatch'
+        WHEN model_id IS NULL THEN 'unknown_model'
+      END AS reason
+    FROM unfolded
+  )
+
+  SELECT `databricks_request_id`, `client_request_id`, `request_time`, `status_code`, `served_entity_id`, `reason`, `request`, `response` FROM classified
+) AS s
+ON t.`databricks_request_id` = s.`databricks_request_id`
+WHEN MATCHED AND s.`reason` IS NULL THEN DELETE
+WHEN NOT MATCHED AND s.`reason` IS NOT NULL THEN INSERT (`databricks_request_id`, `client_request_id`, `request_time`, `status_code`, `served_entity_id`, `reason`, `request`, `response`)
+VALUES (s.`databricks_request_id`, s.`client_request_id`, s.`request_time`, s.`status_code`, s.`served_entity_id`, s.`reason`, s.`request`, s.`response`)

@@ -1,0 +1,86 @@
+MERGE INTO `main`.`sales`.`inference_logs` AS t
+USING (
+  WITH payloads AS (
+    SELECT
+      p.databricks_request_id, p.client_request_id, timestamp_millis(p.timestamp_ms) AS request_time,
+      p.status_code, CAST(NULL AS STRING) AS served_entity_id, p.request, p.response,
+      concat(split_part(p.request_metadata['model_name'], '.', -1), '_', p.request_metadata['model_version'])
+        AS model_id
+    FROM `main`.`sales`.`inference_logs_payload` AS p
+    WHERE p.`date` >= :since
+    QUALIFY row_number() OVER (PARTITION BY p.databricks_request_id ORDER BY p.timestamp_ms) = 1
+),
+  fields AS (
+    SELECT
+      *,
+      from_json(get_json_object(request, '$.dataframe_split.columns'), 'ARRAY<STRING>') AS split_columns,
+      from_json(get_json_object(request, '$.dataframe_split.data'), 'ARRAY<ARRAY<STRING>>') AS split_data,
+      coalesce(
+        get_json_object(request, '$.dataframe_records'),
+        get_json_object(request, '$.instances'),
+        get_json_object(request, '$.inputs')
+      ) AS body,
+      from_json(get_json_object(response, '$.predictions'), 'ARRAY<STRING>') AS predictions
+    FROM payloads
+  ),
+  lists AS (
+    SELECT
+      *,
+      CASE WHEN body LIKE '[%' THEN from_json(body, 'ARRAY<MAP<STRING,STRING>>') END AS records,
+      CASE WHEN body LIKE '{%' THEN from_json(body, 'MAP<STRING,ARRAY<STRING>>') END AS by_column
+    FROM fields
+  ),
+  sizes AS (
+    SELECT *, transform(map_values(by_column), v -> size(v)) AS lengths FROM lists
+  ),
+  unfolded AS (
+    SELECT
+      *,
+      CASE
+        WHEN split_columns IS NOT NULL
+          AND size(array_distinct(split_columns)) = size(split_columns)
+          AND forall(split_columns, c -> c IS NOT NULL)
+          AND forall(split_data, r -> size(r) = size(split_columns))
+          THEN transform(split_data, r -> map_from_arrays(split_columns, r))
+        WHEN forall(records, r -> r IS NOT NULL) THEN records
+        WHEN array_min(lengths) >= 0 AND array_min(lengths) = array_max(lengths)
+          THEN transform(
+            slice(sequence(0, array_max(lengths)), 1, array_max(lengths)),
+            i -> transform_values(by_column, (k, v) -> get(v, i))
+          )
+      END AS records_in_order
+    FROM sizes
+  ),
+  classified AS (
+    SELECT
+      *,
+      CASE
+        WHEN status_code IS NULL OR status_code <> 200 THEN 'failed'
+        WHEN request IS NULL OR response IS NULL THEN 'not_logged'
+        WHEN records_in_order IS NULL THEN 'unreadable_request'
+        WHEN predictions IS NULL THEN 'unreadable_response'
+        WHEN size(records_in_order) <> size(predictions) THEN 'count_mismatch'
+        WHEN model_id IS NULL THEN 'unknown_model'
+      END AS reason
+    FROM unfolded
+  )
+
+  SELECT
+    concat(databricks_request_id, '_', CAST(position AS STRING)) AS `row_id`,
+    client_request_id AS `client_request_id`,
+    request_time AS `timestamp`,
+    model_id AS `model_id`,
+    try_cast(record['Height'] AS DOUBLE) AS `Height`,
+    coalesce(try_cast(record['Teams'] AS BIGINT), CASE WHEN try_cast(record['Teams'] AS DOUBLE) = floor(try_cast(record['Teams'] AS DOUBLE)) THEN try_cast(try_cast(record['Teams'] AS DOUBLE) AS BIGINT) END) AS `Teams`,
+    coalesce(try_cast(record['Magic'] AS BOOLEAN), CASE try_cast(record['Magic'] AS DOUBLE) WHEN 1 THEN true WHEN 0 THEN false END) AS `Magic`,
+    record['it\'s `odd`'] AS `it's ``odd```,
+    coalesce(try_cast(record['since'] AS TIMESTAMP), timestamp_millis(try_cast(record['since'] AS BIGINT))) AS `since`,
+    try_cast(get(predictions, position) AS DOUBLE) AS `prediction`,
+    CAST(NULL AS DOUBLE) AS `label`
+  FROM classified
+  LATERAL VIEW posexplode(records_in_order) e AS position, record
+  WHERE reason IS NULL
+) AS s
+ON t.`row_id` = s.`row_id` AND t.`timestamp` >= :since
+WHEN NOT MATCHED THEN INSERT (`row_id`, `client_request_id`, `timestamp`, `model_id`, `Height`, `Teams`, `Magic`, `it's ``odd```, `since`, `prediction`, `label`)
+VALUES (s.`row_id`, s.`client_request_id`, s.`timestamp`, s.`model_id`, s.`Height`, s.`Teams`, s.`Magic`, s.`it's ``odd```, s.`since`, s.`prediction`, s.`label`)
