@@ -61,7 +61,7 @@ def test_catalog_lives_and_dies(client: WorkspaceClient) -> None:
             client.catalogs.delete("short_lived")
     finally:
         client.catalogs.delete("short_lived", force=True)
-    with pytest.raises(NotFound, match="Existing: .*main"):
+    with pytest.raises(NotFound, match=r"Existing: .*main"):
         client.catalogs.get("short_lived")
 
 

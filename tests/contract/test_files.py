@@ -132,7 +132,7 @@ def test_what_is_missing_is_not_found(client: WorkspaceClient, volume: str) -> N
         client.files.delete(f"{volume}/none")
     with pytest.raises(NotFound, match="Volume"):
         client.files.upload("/Volumes/main/default/no_such_volume/f", io.BytesIO(b""))
-    with pytest.raises(NotFound, match="registered model"):
+    with pytest.raises(NotFound, match="Registered model"):
         client.files.upload("/Models/main/default/no_such_model/1/f", io.BytesIO(b""))
     with pytest.raises(InvalidParameterValue, match="/Volumes/<catalog>"):
         client.files.upload("/elsewhere/f", io.BytesIO(b""))

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -70,28 +69,19 @@ def start(root: Path, *, host: str, port: int | None, token: str | None) -> Serv
     _check_free(root, host, port)
     log = root / "logs" / "server.log"
     log.parent.mkdir(exist_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "databricks_monitoring",
-        "local",
-        "up",
-        "--root",
-        str(root),
-        "--bind",
-        host,
-    ]
-    command += ["--port", str(port)] if port is not None else []
-    environment = dict(os.environ)
-    if token is not None:
-        environment[TOKEN_VARIABLE] = token
+    arguments = ["--root", str(root), "--bind", host] + (["--port", str(port)] if port is not None else [])
+    command = [sys.executable, "-m", "databricks_monitoring", "local", "up", *arguments]
+    environment = os.environ | ({TOKEN_VARIABLE: token} if token is not None else {})
     # The server says its token when it has started.
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, OWNER_ONLY), "ab") as out:
         begin = out.seek(0, os.SEEK_END)
-        process = subprocess.Popen(  # noqa: S603 - our own module, our own interpreter
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment, start_new_session=True
+        nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
+        logged = [(os.POSIX_SPAWN_DUP2, out.fileno(), number) for number in (1, 2)]
+        # Not a `Popen`: nobody here waits for the end of this process.
+        pid = os.posix_spawn(
+            sys.executable, command, environment, file_actions=[nothing, *logged], setsid=True
         )
-    return _when_it_answers(root, process, log, begin)
+    return _when_it_answers(root, pid, log, begin)
 
 
 def _check_free(root: Path, host: str, port: int | None) -> None:
@@ -102,19 +92,20 @@ def _check_free(root: Path, host: str, port: int | None) -> None:
     listen(host, wanted).close()
 
 
-def _when_it_answers(root: Path, process: subprocess.Popen[bytes], log: Path, begin: int) -> ServerRecord:
+def _when_it_answers(root: Path, pid: int, log: Path, begin: int) -> ServerRecord:
     deadline = time.monotonic() + _SECONDS_TO_START
     while time.monotonic() < deadline:
-        code = process.poll()
-        if code is not None:
+        ended, how = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            code = os.waitstatus_to_exitcode(how)
             raise LocalWorkspaceError(
                 f"The local workspace did not start (exit code {code}).{_tail(log, begin)}"
             )
         record = read_record(root)
-        if record is not None and record.pid == process.pid and _answers(record):
+        if record is not None and record.pid == pid and _answers(record):
             return record
         time.sleep(_SECONDS_BETWEEN_LOOKS)
-    process.terminate()
+    os.kill(pid, signal.SIGTERM)
     raise LocalWorkspaceError(
         f"The local workspace did not answer within {_SECONDS_TO_START:g} seconds and was ended."
         + _tail(log, begin)
