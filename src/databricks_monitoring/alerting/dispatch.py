@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from databricks_monitoring.alerting.evaluation import evaluate
 from databricks_monitoring.alerting.incidents import due, follow, load_incidents, save_incidents, told
 from databricks_monitoring.alerting.message import compose
-from databricks_monitoring.alerting.notify import deliver
+from databricks_monitoring.alerting.notify import deliver, secrets_of
 from databricks_monitoring.monitoring.metric_rows import read_metrics
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _send(
         message,
         first.rule.notification_type,
         first.recipients,
-        client=sql.client,
+        read_secret=secrets_of(sql.client),
         sent_at=metrics.now,
         incident_id=first.incident.incident_id,
     )

@@ -232,7 +232,7 @@ def _ongoing_block(notice: Due, against: str) -> _Block:
 def _chance(chance: float) -> str:
     """Return a probability in words; it already accounts for every comparison made."""
     if chance < _SURELY_NOT_CHANCE:
-        return "none worth the name (below 1 in 1,000,000,000,000)"
+        return "below 1 in 1,000,000,000,000, all comparisons counted"
     return f"1 in {1 / chance:,.0f}, all comparisons counted"
 
 

@@ -16,13 +16,15 @@ from databricks_monitoring.alerting.channels.webhook import post
 from databricks_monitoring.errors import NotificationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from databricks.sdk import WorkspaceClient
 
     from databricks_monitoring.alerting.message import Message
     from databricks_monitoring.alerting.rules import NotificationType
+
+    SecretReader = Callable[[str, str], str]
 
 _SECRET = re.compile(r"^\{\{\s*secrets/([^/{}\s]+)/([^/{}\s]+)\s*\}\}$")
 
@@ -40,7 +42,7 @@ def deliver(
     carrier: NotificationType,
     recipients: Sequence[str],
     *,
-    client: WorkspaceClient,
+    read_secret: SecretReader,
     sent_at: datetime,
     incident_id: str,
 ) -> Delivery:
@@ -50,8 +52,8 @@ def deliver(
     ----------
     recipients : sequence of str
         As in the rule: addresses, or names of what holds the URL.
-    client : WorkspaceClient
-        Asked for secrets.
+    read_secret : callable
+        Returns the secret of a scope and a key; see `secrets_of`.
     sent_at : datetime
         The workspace's time, for the mail's date.
     incident_id : str
@@ -71,7 +73,7 @@ def deliver(
     refused = {}
     for recipient in recipients:
         try:
-            url = address_of(recipient, client)
+            url = address_of(recipient, read_secret)
             if carrier == "webhook":
                 post(url, message)
             else:
@@ -100,7 +102,7 @@ def smtp_server() -> SmtpServer:
     return SmtpServer.parse(url)
 
 
-def address_of(recipient: str, client: WorkspaceClient) -> str:
+def address_of(recipient: str, read_secret: SecretReader) -> str:
     """Return the URL behind a recipient: itself, an environment variable's value or a secret's.
 
     Raises
@@ -112,7 +114,7 @@ def address_of(recipient: str, client: WorkspaceClient) -> str:
         return recipient
     secret = _SECRET.match(recipient)
     if secret:
-        return _secret(client, scope=secret.group(1), key=secret.group(2))
+        return read_secret(secret.group(1), secret.group(2))
     name = recipient.removeprefix("env:")
     value = os.environ.get(name, "").strip()
     if not value:
@@ -122,11 +124,16 @@ def address_of(recipient: str, client: WorkspaceClient) -> str:
     return value
 
 
-def _secret(client: WorkspaceClient, *, scope: str, key: str) -> str:
-    try:
-        found = client.secrets.get_secret(scope, key).value
-    except DatabricksError as error:
-        raise NotificationError(f"The secret {scope}/{key} cannot be read: {error}") from error
-    if not found:
-        raise NotificationError(f"The secret {scope}/{key} is empty.")
-    return base64.b64decode(found).decode().strip()
+def secrets_of(client: WorkspaceClient) -> SecretReader:
+    """Return a function that reads secrets of a workspace, and raises `NotificationError` if it cannot."""
+
+    def read(scope: str, key: str) -> str:
+        try:
+            found = client.secrets.get_secret(scope, key).value
+        except DatabricksError as error:
+            raise NotificationError(f"The secret {scope}/{key} cannot be read: {error}") from error
+        if not found:
+            raise NotificationError(f"The secret {scope}/{key} is empty.")
+        return base64.b64decode(found).decode().strip()
+
+    return read

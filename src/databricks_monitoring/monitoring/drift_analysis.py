@@ -188,10 +188,11 @@ class DriftAnalysis:
 
 def _finding_lines(finding: Finding) -> list[str]:
     run = finding.run
+    subject = "model quality" if finding.role == "model" else f"{finding.role} {finding.column}"
     earlier = "or earlier " if run.from_the_start else ""
     rows = f"{run.last.rows:,} rows against {run.last.comparison_rows:,}"
     return [
-        f"{finding.severity:8}  {finding.role} {finding.column}: {finding.effect}",
+        f"{finding.severity:8}  {subject}: {finding.effect}",
         f"          since {finding.since} {earlier}({run.windows} windows); newest window: {rows}",
     ]
 

@@ -50,16 +50,18 @@ def percent(share: float) -> str:
     return f"{hundredths:.1f} %" if abs(hundredths) >= 1 or share == 0 else f"{number(hundredths)} %"
 
 
-def change(before: float, now: float, name: str) -> str:
-    """Return `name before -> now (relative change)`.
+def change(before: float, now: float, name: str, spread: float | None = None) -> str:
+    """Return `name before -> now`, with the change in per cent and, given a spread, in units of it.
 
     Examples
     --------
-    >>> change(82.1, 97.4, "mean")
-    'mean 82.1 -> 97.4 (+18.6 %)'
+    >>> change(82.1, 97.4, "mean", spread=17.0)
+    'mean 82.1 -> 97.4 (+18.6 %, +0.9 standard deviations)'
     """
-    relative = f" ({100 * (now - before) / abs(before):+.1f} %)" if before else ""
-    return f"{name} {number(before)} -> {number(now)}{relative}"
+    relative = [f"{100 * (now - before) / abs(before):+.1f} %"] if before else []
+    if spread:
+        relative.append(f"{(now - before) / spread:+.1f} standard deviations")
+    return f"{name} {number(before)} -> {number(now)}" + (f" ({', '.join(relative)})" if relative else "")
 
 
 def numeric_effect(now: ProfileRow, before: ProfileRow) -> str:
@@ -71,7 +73,7 @@ def numeric_effect(now: ProfileRow, before: ProfileRow) -> str:
         if abs(now.stddev / before.stddev - 1) >= _SMALL_SHIFT:
             return change(before.stddev, now.stddev, "standard deviation")
         return f"shape changed around the same mean ({number(now.mean)})"
-    return change(before.mean, now.mean, "mean")
+    return change(before.mean, now.mean, "mean", before.stddev)
 
 
 def category_effect(now: ProfileRow, before: ProfileRow) -> str:

@@ -77,7 +77,9 @@ def test_the_effect_is_said_in_words() -> None:
     columns = {"Weight": normal(82.0, shift=15.4, since=10), "Species": category(SPECIES, CHANGED, since=10)}
     analysis = analyze(Sample(columns).metrics(), days=DAYS)
     weight, species = analysis.drifted
-    assert re.fullmatch(r"mean 8[12]\.?\d* -> 97\.\d+ \(\+18\.\d %\), PSI \d\.\d+", weight.effect)
+    number = r"\d+\.?\d*"
+    words = rf"mean 8{number} -> 97{number} \(\+18.\d %, \+15.\d standard deviations\), PSI {number}"
+    assert re.fullmatch(words, weight.effect)
     assert weight.severity == "critical"
     assert species.effect.startswith(("share of 'human' ", "share of 'orc' "))
     assert species.role == "feature"
