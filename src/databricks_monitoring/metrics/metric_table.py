@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltalake
+from deltalake.exceptions import DeltaError
 
 from databricks_monitoring.errors import MetricTableMismatchError
 from databricks_monitoring.metrics import tables, windows
@@ -119,20 +120,31 @@ class MetricTable:
             What this refresh processed.
         """
         written = 0
+        failure: list[Exception] = []
 
         def batches() -> Iterator[pa.RecordBatch]:
             nonlocal written
-            for part in rows:
-                written += len(part)
-                yield pa.RecordBatch.from_pylist(part, schema=self.schema)
+            try:
+                for part in rows:
+                    written += len(part)
+                    yield pa.RecordBatch.from_pylist(part, schema=self.schema)
+            except Exception as error:
+                failure.append(error)
+                raise
 
-        write_deltalake(
-            self.delta,
-            pa.RecordBatchReader.from_batches(self.schema, batches()),
-            mode="overwrite",
-            predicate=where,
-            commit_properties=_properties(state),
-        )
+        try:
+            write_deltalake(
+                self.delta,
+                pa.RecordBatchReader.from_batches(self.schema, batches()),
+                mode="overwrite",
+                predicate=where,
+                commit_properties=_properties(state),
+            )
+        except DeltaError:
+            if failure:
+                # Rows are made while they are written, and the writer keeps only the text of what went wrong.
+                raise failure[0] from None
+            raise
         self.delta = DeltaTable(str(self.path))
         return written
 

@@ -248,6 +248,9 @@ class ProfileRows:
         rows = int(layout.bounds[window + 1] - layout.bounds[window])
         for position, partition in enumerate(layout.partitions[window]):
             for group, size in enumerate(partition.sizes(rows)):
+                if position and not size:
+                    # A slice without rows of this model is no slice; the whole may be empty.
+                    continue
                 place = (window, position, group)
                 cells = [
                     {"column_name": column.name, "data_type": column.data_type} | profiles[column.name][place]
