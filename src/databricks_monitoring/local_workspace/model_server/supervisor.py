@@ -206,6 +206,9 @@ class Supervisor:
     def kill(self, reason: str) -> None:
         """End the process at once; it is started again."""
         self._kill_reason = reason
+        with self._changed:
+            # Nobody else is to be sent there.
+            self._connection = None
         process = self._process
         if process is not None:
             process.kill()

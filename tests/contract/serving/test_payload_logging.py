@@ -1,0 +1,125 @@
+"""What is in an inference table, and what survives a death."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import psutil
+import pyarrow as pa
+import pytest
+from databricks.sdk.service.serving import EndpointStateReady
+from deltalake import DeltaTable
+
+from databricks_monitoring.local_workspace.model_server.payload_record import MAX_LOGGED_BYTES
+from tests.contract.serving.conftest import BASIC
+from tests.contract.serving.running import Running, deployed, register, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+_ROW = {"dataframe_records": [{"x": 1.0}]}
+
+
+@pytest.fixture
+def own(tmp_path: Path, saved_model: Path) -> Iterator[Running]:
+    """Run a workspace that a test may kill."""
+    root = tmp_path / "workspace"
+    root.mkdir()
+    register(root, saved_model)
+    running = Running(root)
+    running.start()
+    running.post("/api/2.0/serving-endpoints", BASIC)
+    deployed(running.client(), "basic")
+    yield running
+    if running.process is not None and running.process.poll() is None:
+        running.end(signal.SIGTERM)
+
+
+def test_a_row_has_the_twelve_columns(served: Running) -> None:
+    served.ask("basic", {"dataframe_records": [{"x": 1.0}, {"x": 2.0}], "client_request_id": "mine"})
+    served.ask("basic", {"client_request_id": "wrong"})
+    served.ask("basic", b"no json")
+    large = {
+        "dataframe_records": [{"x": 1.0, "action": "a" * MAX_LOGGED_BYTES}],
+        "client_request_id": "large",
+    }
+    served.ask("basic", large)
+    until(lambda: "large" in {row["client_request_id"] for row in served.payloads("basic_payload", expect=4)})
+    rows = {row["client_request_id"]: row for row in served.payloads("basic_payload", expect=4)}
+    table = DeltaTable(served.root / "tables/main/default/basic_payload")
+    assert [(field.name, str(field.type)) for field in pa.schema(table.schema().to_arrow())] == [
+        ("databricks_request_id", "string"),
+        ("request_date", "date32[day]"),
+        ("client_request_id", "string"),
+        ("request_time", "timestamp[us, tz=UTC]"),
+        ("status_code", "int32"),
+        ("sampling_fraction", "double"),
+        ("execution_duration_ms", "int64"),
+        ("request", "string"),
+        ("response", "string"),
+        ("logging_error_codes", "list<element: string>"),
+        ("served_entity_id", "string"),
+        ("requester", "string"),
+    ]
+    assert table.metadata().configuration["delta.enableChangeDataFeed"] == "true"
+    mine, wrong, too_large = rows["mine"], rows["wrong"], rows["large"]
+    assert mine["status_code"] == 200
+    assert mine["request"].startswith('{"dataframe_records"')
+    assert mine["response"] == '{"predictions": [2.0, 4.0]}'
+    assert mine["logging_error_codes"] == []
+    assert mine["requester"] == "local.user@example.com"
+    assert mine["request_date"] == mine["request_time"].date()
+    assert mine["sampling_fraction"] == 1.0
+    assert len(mine["served_entity_id"]) == 32
+    assert wrong["status_code"] == 400
+    assert '"error_code": "BAD_REQUEST"' in wrong["response"]
+    assert too_large["request"] is None
+    assert too_large["logging_error_codes"] == ["MAX_REQUEST_SIZE_EXCEEDED"]
+    assert too_large["served_entity_id"] == mine["served_entity_id"]
+
+
+def test_what_was_answered_is_in_the_table_exactly_once_after_a_kill(own: Running) -> None:
+    answered: set[str] = set()
+    enough = threading.Event()
+
+    def ask(worker: int) -> None:
+        for number in range(10_000):
+            identifier = f"{worker}-{number}"
+            try:
+                answer = own.ask("basic", _ROW | {"client_request_id": identifier})
+            except OSError:
+                return
+            assert answer.status == 200
+            answered.add(identifier)
+            if len(answered) > 150:
+                enough.set()
+
+    with ThreadPoolExecutor(4) as threads:
+        asking = [threads.submit(ask, worker) for worker in range(4)]
+        assert enough.wait(60)
+        assert own.process is not None
+        models = psutil.Process(own.process.pid).children(recursive=True)
+        own.end(signal.SIGKILL)
+        for one in asking:
+            one.result()
+    assert models
+    until(lambda: not any(model.is_running() for model in models), seconds=10)
+    own.start()
+    rows = own.payloads("basic_payload", expect=len(answered))
+    logged = [row["client_request_id"] for row in rows]
+    assert len(logged) == len(set(logged))
+    # A request whose answer was on its way when the process died may be there as well.
+    assert answered <= set(logged)
+    assert len(logged) <= len(answered) + 4
+
+    own.end(signal.SIGKILL)
+    own.start()
+    again = own.payloads("basic_payload", expect=len(logged))
+    assert sorted(row["client_request_id"] for row in again) == sorted(logged)
+    until(lambda: own.client().serving_endpoints.get("basic").state.ready is EndpointStateReady.READY)  # type: ignore[union-attr]  # it has one
+    assert own.ask("basic", _ROW).json == {"predictions": [2.0]}

@@ -1,0 +1,119 @@
+"""Models that die, hang, sleep or are asked too much."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from databricks.sdk.service.serving import (
+    EndpointStateReady,
+    ServedModelState,
+    ServedModelStateDeployment,
+)
+
+from tests.contract.serving.running import MODEL, deployed, until
+
+if TYPE_CHECKING:
+    from databricks.sdk import WorkspaceClient
+
+    from tests.contract.serving.running import Running
+
+_ROW = {"dataframe_records": [{"x": 1.0}]}
+
+
+def _doing(action: str, identifier: str | None = None) -> dict[str, object]:
+    return {"dataframe_records": [{"x": 1.0, "action": action}], "client_request_id": identifier}
+
+
+def _state(client: WorkspaceClient, name: str) -> ServedModelState:
+    config = client.serving_endpoints.get(name).config
+    assert config is not None
+    (entity,) = config.served_entities or []
+    assert entity.state is not None
+    return entity.state
+
+
+@pytest.fixture(autouse=True)
+def _well(client: WorkspaceClient, rough: str) -> None:
+    until(lambda: _state(client, rough).deployment is ServedModelStateDeployment.DEPLOYMENT_READY)
+
+
+def test_a_model_that_dies_is_started_again(served: Running, client: WorkspaceClient, rough: str) -> None:
+    answer = served.ask(rough, _doing("die", "died"))
+    assert answer.status == 500
+    assert "process ended" in answer.json["message"]
+    until(
+        lambda: _state(client, rough).deployment is ServedModelStateDeployment.DEPLOYMENT_RECOVERING,
+        seconds=5,
+    )
+    ready = client.serving_endpoints.get(rough).state
+    assert ready is not None
+    assert ready.ready is EndpointStateReady.NOT_READY
+    assert served.ask("basic", _ROW).status == 200
+    # A request that comes meanwhile waits for the model.
+    assert served.ask(rough, _ROW).json == {"predictions": [2.0]}
+    assert "exit code 3" in client.serving_endpoints.build_logs(rough, "one").logs
+
+    def logged() -> dict[str, int]:
+        rows = served.payloads("rough_payload", expect=1)
+        return {row["client_request_id"]: row["status_code"] for row in rows}
+
+    until(lambda: logged().get("died") == 500)
+
+
+def test_a_model_that_hangs_is_ended(served: Running, rough: str) -> None:
+    answer = served.ask(rough, _doing("hang"))
+    assert answer.status == 504
+    assert answer.json["error_code"] == "DEADLINE_EXCEEDED"
+    assert served.ask(rough, _ROW).json == {"predictions": [2.0]}
+
+
+def test_places_are_taken_at_the_same_time_and_the_rest_waits(served: Running, rough: str) -> None:
+    with ThreadPoolExecutor(80) as threads:
+        answers = list(threads.map(lambda _: served.ask(rough, _doing("sleep")), range(80)))
+    statuses = [answer.status for answer in answers]
+    # Four places and sixteen waiting requests for each.
+    assert statuses.count(429) >= 1
+    assert statuses.count(200) >= 68
+    assert statuses.count(200) + statuses.count(429) == 80
+    refused = next(answer for answer in answers if answer.status == 429)
+    assert refused.json["error_code"] == "RESOURCE_EXHAUSTED"
+    assert refused.headers["retry-after"] == "1"
+
+
+def test_a_table_that_is_gone_keeps_what_was_answered_and_says_so(
+    served: Running, client: WorkspaceClient, rough: str
+) -> None:
+    table = served.root / "tables/main/default/rough_payload"
+    away = served.root / "away"
+    table.rename(away)
+    assert served.ask(rough, _ROW | {"client_request_id": "homeless"}).status == 200
+    until(lambda: "rough_payload" in (_state(client, rough).deployment_state_message or ""))
+    contents = client.serving_endpoints.export_metrics(rough).contents
+    assert contents is not None
+    (failed,) = [
+        line
+        for line in contents.read().decode().splitlines()
+        if line.startswith("inference_table_failed_commits_total{")
+    ]
+    assert float(failed.rsplit(" ", 1)[1]) >= 1
+    away.rename(table)
+
+    def logged() -> list[str]:
+        return [row["client_request_id"] for row in served.payloads("rough_payload", expect=1)]
+
+    until(lambda: logged().count("homeless") == 1)
+    until(lambda: not _state(client, rough).deployment_state_message)
+
+
+def test_an_idle_model_scales_to_zero_and_comes_back(served: Running, client: WorkspaceClient) -> None:
+    entity = {"entity_name": MODEL, "entity_version": "2", "name": "one", "scale_to_zero_enabled": True}
+    served.post("/api/2.0/serving-endpoints", {"name": "sleepy", "config": {"served_entities": [entity]}})
+    deployed(client, "sleepy")
+    until(lambda: _state(client, "sleepy").deployment_state_message == "Scaled to zero.")
+    state = client.serving_endpoints.get("sleepy").state
+    assert state is not None
+    assert state.ready is EndpointStateReady.READY
+    assert served.ask("sleepy", _ROW).json == {"predictions": [2.0]}
+    client.serving_endpoints.delete("sleepy")
