@@ -29,7 +29,8 @@ _COLUMNS = """
   prediction STRING, label STRING
 """
 _ROWS = """
-SELECT concat('{name}_', id) AS row_id, {time} AS `timestamp`, concat('characters_', CAST(1 + id % 2 AS STRING)),
+SELECT concat('{name}_', id) AS row_id, {time} AS `timestamp`,
+  concat('characters_', CAST(1 + id % 2 AS STRING)),
   CAST(20 + id % 40 + {shift} AS DOUBLE),
   CASE WHEN id % 10 = 0 THEN NULL ELSE CAST(150 + id % 50 AS DOUBLE) END,
   CASE WHEN id % 3 = 0 THEN 'marvel' ELSE 'dc' END,

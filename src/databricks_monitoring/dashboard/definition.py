@@ -108,7 +108,7 @@ class _Layout:
             model_column=spec.model_id_column,
             compared_with_baseline=spec.has_baseline,
             unwatched=tuple(name for name in (*spec.ignored_columns, *unwatched) if name),
-            roles=tuple(name for name in (spec.prediction_column, spec.label_column) if name),
+            label=spec.label_column,
             prediction=spec.prediction_column,
             quality=spec.quality_column,
             rank=rank,

@@ -240,7 +240,7 @@ ORDER BY category, source
 
 NULL_RATES = """
 SELECT window.start AS window_start, column_name, percent_null / 100 AS null_rate
-FROM profile WHERE :input AND :scope AND :watched AND percent_null IS NOT NULL
+FROM profile WHERE :input AND :scope AND :filled AND percent_null IS NOT NULL
 ORDER BY window_start, column_name
 """
 
@@ -254,7 +254,7 @@ FROM (
   FROM profile WHERE :input AND :scope AND :closed AND column_name <> ':table'
 ) AS p
 LEFT JOIN (
-  SELECT * FROM drift WHERE :scope AND :closed AND :comparison
+  SELECT * FROM drift WHERE :scope AND :closed AND :comparison AND :watched
 ) AS d ON d.column_name = p.column_name AND d.window.start = p.window.start
 WHERE p.age = 1
 ORDER BY drift_amount DESC NULLS LAST, p.column_name
@@ -270,8 +270,8 @@ def complete(
     model_column: str | None,
     compared_with_baseline: bool,
     unwatched: tuple[str, ...] = (),
-    roles: tuple[str, ...] = (),
     prediction: str | None = None,
+    label: str | None = None,
     quality: str | None = None,
     rank: int = 0,
 ) -> str:
@@ -285,8 +285,8 @@ def complete(
         The model id column; None if the monitor has none.
     unwatched
         Columns whose drift or nulls mean nothing, such as identifiers and times.
-    roles
-        Columns that are watched but are no features: prediction and label.
+    prediction, label
+        Columns that are watched but are no features. Labels come late: that they are missing is no fault.
     quality
         Column of the profile table that measures the model.
     rank
@@ -299,6 +299,8 @@ def complete(
     model_is = _equals(model_column, ALL_MODELS) if model_column else everything
     whole = exp.column("slice_key").is_(exp.null())
     other = (TABLE_ROW, *unwatched)
+    labels = (label,) if label else ()
+    roles = (prediction, *labels) if prediction else labels
     stand_ins: dict[str, exp.Expr] = {
         "input": _equals("log_type", "INPUT"),
         "granularity": granularity_is,
@@ -307,6 +309,7 @@ def complete(
         "closed": sqlglot.parse_one("window.end <= current_timestamp()", dialect=_DIALECT),
         "comparison": _equals("drift_type", "BASELINE" if compared_with_baseline else "CONSECUTIVE"),
         "feature": exp.column("column_name").isin(*other, *roles).not_(),
+        "filled": exp.column("column_name").isin(*other, *labels).not_(),
         "watched": exp.column("column_name").isin(*other).not_(),
         "threshold": exp.Literal.number(DRIFT_THRESHOLD),
         "rank": exp.Literal.number(rank),

@@ -81,6 +81,6 @@ USING (
   LATERAL VIEW posexplode(records_in_order) e AS position, record
   WHERE reason IS NULL
 ) AS s
-ON t.`row_id` = s.`row_id` AND t.`timestamp` >= :since
+ON t.`row_id` = s.`row_id` AND t.`timestamp` >= :rows_since
 WHEN NOT MATCHED THEN INSERT (`row_id`, `client_request_id`, `timestamp`, `model_id`, `Height`, `Teams`, `Magic`, `it's ``odd```, `since`, `prediction`, `label`)
 VALUES (s.`row_id`, s.`client_request_id`, s.`timestamp`, s.`model_id`, s.`Height`, s.`Teams`, s.`Magic`, s.`it's ``odd```, s.`since`, s.`prediction`, s.`label`)
