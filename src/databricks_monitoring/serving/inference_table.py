@@ -148,6 +148,7 @@ def unpack(sql: SqlClient, table: TableName, *, since: datetime | None = None) -
     payload_columns = column_names(require_table(sql.client, payload))
     from_day = since.date() if since else _first_day(sql, table)
     parameters = {"since": from_day}
+    rows_since = max(from_day - timedelta(days=1), _BEGINNING)
     types = _types(info)
     require_columns(info, RESERVED_COLUMNS)
     inputs = {name: kind for name, kind in types.items() if name.lower() not in RESERVED_COLUMNS}
@@ -160,7 +161,7 @@ def unpack(sql: SqlClient, table: TableName, *, since: datetime | None = None) -
             prediction_type=types["prediction"],
             prediction_field=(info.properties or {}).get(PREDICTION_FIELD_PROPERTY),
         ),
-        parameters,
+        {**parameters, "rows_since": rows_since},
     )
     kept = sql.execute(
         merge_quarantine_statement(quarantine_table(table), payload, payload_columns), parameters

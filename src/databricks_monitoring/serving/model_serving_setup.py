@@ -366,8 +366,10 @@ class ServingSetup:
             self._set_log(endpoint, log)
         existing = {tag.key: tag.value for tag in endpoint.tags or []}
         new = [EndpointTag(key=key, value=value) for key, value in tags.items() if existing.get(key) != value]
-        if new:
-            self.client.serving_endpoints.patch(name, add_tags=new)
+        # An alias that no longer says what is served would mislead.
+        old = [ALIAS_TAG] if ALIAS_TAG in existing and ALIAS_TAG not in tags else []
+        if new or old:
+            self.client.serving_endpoints.patch(name, add_tags=new or None, delete_tags=old or None)
         if serves(endpoint, wanted) and not readiness.has_failed(endpoint):
             logger.info("endpoint %s is as wanted", name)
             return

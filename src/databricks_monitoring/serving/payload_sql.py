@@ -178,8 +178,9 @@ def merge_rows_statement(
 
     Notes
     -----
-    The bound parameter `since` (DATE) says from which day on payloads are read; rows are looked for from the
-    same day on. A row is known by `<databricks_request_id>_<position>`, so running twice adds nothing.
+    The bound parameter `since` (DATE) says from which day on payloads are read, `rows_since` from when on rows
+    are looked for: a day earlier, since a day begins at different moments in the session's time zone and in
+    UTC. A row is known by `<databricks_request_id>_<position>`, so running twice adds nothing.
     """
     names = [*KEY_COLUMNS, *inputs, *RESULT_COLUMNS]
     features = "".join(
@@ -199,7 +200,7 @@ USING ({_classified(payload, payload_columns)}
   LATERAL VIEW posexplode(records_in_order) e AS position, record
   WHERE reason IS NULL
 ) AS s
-ON t.`row_id` = s.`row_id` AND t.`timestamp` >= :since
+ON t.`row_id` = s.`row_id` AND t.`timestamp` >= :rows_since
 WHEN NOT MATCHED THEN INSERT ({", ".join(map(quote, names))})
 VALUES ({", ".join(f"s.{quote(name)}" for name in names)})"""  # noqa: S608 - names quoted, values bound
 

@@ -57,6 +57,8 @@ def validate_inference_table(client: WorkspaceClient, table: TableName) -> dict[
 def endpoint_of(client: WorkspaceClient, payload: TableName) -> ServingEndpointDetailed | None:
     """Return the endpoint that logs, or last logged, to a payload table."""
     for listed in client.serving_endpoints.list():
+        if listed.ai_gateway is None:
+            continue
         endpoint = client.serving_endpoints.get(listed.name or "")
         log = payload_log(endpoint)
         if log is not None and str(log.table).lower() == str(payload).lower():
