@@ -1,0 +1,71 @@
+"""Databricks SQL as a tree that keeps every function under the name it was written with.
+
+sqlglot turns known functions into classes of its own and changes their arguments on the way. Here each stays
+an `Anonymous` call, so that one table of rules, by Databricks name, decides what it means and what is refused.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.dialects.databricks import Databricks
+from sqlglot.errors import SqlglotError
+
+from databricks_monitoring.local_workspace.sql.errors import syntax_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_KEPT_SYNTAX = ("CAST", "TRY_CAST", "EXTRACT", "LISTAGG", "POSITION", "STRING_AGG", "SUBSTRING", "SUBSTR", "TRIM")
+
+
+class DatabricksNames(Databricks):
+    """The Databricks dialect without sqlglot's knowledge of functions."""
+
+    class Parser(Databricks.Parser):
+        """The parser; only functions with a syntax of their own keep their classes."""
+
+        FUNCTIONS: ClassVar[dict[str, Any]] = {}
+        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+            name: parser for name, parser in Databricks.Parser.FUNCTION_PARSERS.items() if name in _KEPT_SYNTAX
+        }
+
+
+def parse(statement: str) -> exp.Expression:
+    """Return the tree of exactly one statement.
+
+    Raises
+    ------
+    SqlError
+        PARSE_SYNTAX_ERROR.
+    """
+    try:
+        with _without_fallback_warnings():
+            trees = [tree for tree in sqlglot.parse(statement, read=DatabricksNames) if tree is not None]
+    except SqlglotError as error:
+        first = str(error).replace("\x1b[4m", "").replace("\x1b[0m", "").split("\n")
+        raise syntax_error(" ".join(part.strip() for part in first if part.strip())) from error
+    if len(trees) != 1:
+        raise syntax_error(f"Expected one statement, found {len(trees)}.")
+    return trees[0]
+
+
+def text(tree: exp.Expression) -> str:
+    """Return a tree as Databricks SQL."""
+    return str(tree.sql(dialect=DatabricksNames))
+
+
+@contextmanager
+def _without_fallback_warnings() -> Iterator[None]:
+    # sqlglot warns when it keeps a statement as plain text; those are read by `commands`.
+    logger = logging.getLogger("sqlglot")
+    before = logger.disabled
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = before

@@ -1,0 +1,216 @@
+"""Databricks expressions and queries as DuckDB's: bound parameters, generators, functions, names of columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
+
+from databricks_monitoring.local_workspace.sql import dialect, generators
+from databricks_monitoring.local_workspace.sql.errors import unsupported
+from databricks_monitoring.local_workspace.sql.functions import arrays, casts, dates, documents
+from databricks_monitoring.local_workspace.sql.functions.aggregates import FINISH, within_group
+from databricks_monitoring.local_workspace.sql.functions.rules import (
+    DUCKDB,
+    apply,
+    call,
+    number,
+    paren,
+    string,
+    unresolved,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from databricks_monitoring.local_workspace.sql.functions.rules import Moment
+
+_WRAPPERS = (exp.Filter, exp.Window, exp.IgnoreNulls, exp.RespectNulls)
+
+_SAME_MEANING = (
+    exp.And,
+    exp.Or,
+    exp.Xor,
+    exp.Case,
+    exp.If,
+    exp.Exists,
+    exp.Coalesce,
+    exp.Array,
+    exp.Nullif,
+)
+
+_NAMED_BY_PARSER = {
+    exp.CurrentTimestamp: "current_timestamp",
+    exp.CurrentDate: "current_date",
+    exp.CurrentUser: "current_user",
+    exp.SessionUser: "session_user",
+}
+
+
+def to_duckdb(tree: exp.Expression, moment: Moment) -> exp.Expression:
+    """Return a query or an expression with every operator and function in DuckDB's words; `tree` is used up.
+
+    Tables have to be resolved before or after; they stay as they are.
+
+    Raises
+    ------
+    SqlError
+        For every function or operator that has no translation.
+    """
+    generators.rewrite(tree)
+    root = tree
+    # Children come after their parents in this order, so that reversed every rule sees translated arguments.
+    for node in reversed(list(tree.walk(bfs=False))):
+        parent, key, index = node.parent, node.arg_key, node.index
+        replacement = _rewritten(node, moment)
+        if not isinstance(node.parent, _WRAPPERS) or node.arg_key != "this":
+            replacement = _finished(replacement)
+        if replacement is node:
+            continue
+        if parent is None:
+            root = replacement
+            root.parent = None
+        else:
+            parent.set(key, replacement, index=index)
+    return root
+
+
+def render(tree: exp.Expression) -> str:
+    """Return a translated tree as DuckDB SQL, every identifier quoted."""
+    return str(tree.sql(dialect=_Written, identify=True, normalize_functions=False))
+
+
+class _Written(DuckDB):
+    """DuckDB, with nothing added to what the rules have decided."""
+
+    class Generator(DuckDB.Generator):
+        """The generator; window functions take IGNORE NULLS inside of their parentheses."""
+
+        def ignorenulls_sql(self, expression: exp.IgnoreNulls) -> str:
+            inner = self.sql(expression, "this")
+            return f"{inner[:-1]} IGNORE NULLS)"
+
+
+def _finished(node: exp.Expression) -> exp.Expression:
+    finish: Callable[[exp.Expression], exp.Expression] | None = node.meta.pop(FINISH, None)
+    return finish(node) if finish else node
+
+
+def _rewritten(node: exp.Expression, moment: Moment) -> exp.Expression:  # noqa: C901, PLR0911, PLR0912 - one branch a kind of node
+    if isinstance(node, exp.Anonymous):
+        return node if node.meta.get(DUCKDB) else apply(node.name, node.expressions, moment)
+    if isinstance(node, exp.WithinGroup):
+        return within_group(node)
+    if isinstance(node, _WRAPPERS):
+        finish = node.this.meta.pop(FINISH, None)
+        if finish:
+            node.meta[FINISH] = finish
+        return node
+    if isinstance(node, exp.Cast):
+        return casts.of(node)
+    if isinstance(node, exp.Bracket):
+        return arrays.item(node)
+    if isinstance(node, exp.JSONExtract):
+        return documents.path(node)
+    if isinstance(node, exp.Div):
+        return call("spark_divide", node.this, node.expression)
+    if isinstance(node, exp.IntDiv):
+        return casts.converted(exp.Paren(this=node.copy()), "long")
+    if isinstance(node, exp.Add | exp.Sub) and isinstance(node.expression, exp.Interval):
+        return dates.moved(node)
+    if isinstance(node, exp.Like | exp.ILike):
+        return _like(node)
+    if isinstance(node, exp.RegexpLike):
+        return call("regexp_matches", node.this, node.expression)
+    if isinstance(node, exp.Any):
+        return apply("bool_or", [node.this.this], moment)
+    if isinstance(node, exp.Transform):
+        return apply("transform", [node.this, node.expression], moment)
+    if isinstance(node, exp.Extract):
+        return dates.extract(node.this.name, node.expression, moment)
+    if isinstance(node, exp.Trim):
+        return _trim(node)
+    if isinstance(node, exp.Substring):
+        return apply("substring", [part for part in (node.this, node.args.get("start"), node.args.get("length")) if part is not None], moment)
+    if isinstance(node, exp.StrPosition):
+        return apply("instr", [node.this, node.args["substr"]], moment)
+    if isinstance(node, exp.Placeholder | exp.Parameter):
+        raise unsupported(f"the parameter marker {node.sql()}")
+    if type(node) in _NAMED_BY_PARSER:
+        return apply(_NAMED_BY_PARSER[type(node)], [], moment)
+    if isinstance(node, exp.HexString):
+        return call("unhex", string(node.name))
+    if isinstance(node, exp.Func) and not isinstance(node, _SAME_MEANING):
+        raise unresolved(node.sql_name().lower())
+    return node
+
+
+def _like(node: exp.Like | exp.ILike) -> exp.Expression:
+    # In Databricks a backslash escapes unless ESCAPE says otherwise; DuckDB escapes only if told.
+    if isinstance(node.parent, exp.Escape):
+        return node
+    pattern = node.expression
+    if isinstance(pattern, exp.Literal) and "\\" not in pattern.name:
+        return node
+    if not isinstance(pattern, exp.Literal | exp.Column | exp.Anonymous | exp.Paren | exp.Cast):
+        raise unsupported("LIKE ANY and LIKE ALL")
+    return exp.Escape(this=node.copy(), expression=string("\\"))
+
+
+def _trim(node: exp.Trim) -> exp.Expression:
+    name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get((node.args.get("position") or "").upper(), "trim")
+    characters = node.args.get("expression")
+    return call(name, node.this, *([characters] if characters is not None else []))
+
+
+def name_columns(query: exp.Expression) -> None:
+    """Give the unnamed columns of a query's result the names Databricks gives them, in place."""
+    select = query
+    while isinstance(select, exp.SetOperation | exp.Subquery):
+        select = select.this
+    if not isinstance(select, exp.Select):
+        return
+    for projection in list(select.expressions):
+        if isinstance(projection, exp.Alias | exp.Aliases | exp.Star | exp.Column):
+            continue
+        if generators.is_generator(projection):
+            continue
+        # Grouping and ordering may repeat the expression, which the alias must not capture.
+        projection.replace(exp.alias_(projection.copy(), column_name(projection), quoted=True))
+
+
+def column_name(expression: exp.Expression) -> str:
+    """Return the name of a column that is computed by `expression` and has no alias.
+
+    Examples
+    --------
+    >>> column_name(dialect.parse("SELECT MAX(a + 1)").expressions[0])
+    'max((a + 1))'
+    """
+    named = expression.this if isinstance(expression, exp.Cast) else expression
+    if isinstance(named, exp.Column):
+        return str(named.name)
+    if isinstance(expression, exp.Dot):
+        return str(expression.expression.name)
+    if isinstance(expression, exp.JSONExtract):
+        return str(expression.expression.expressions[-1].this)
+    if isinstance(expression, exp.Literal | exp.Boolean | exp.Null):
+        return str(expression.this).lower() if isinstance(expression, exp.Boolean) else expression.name or "NULL"
+    shown = expression.copy()
+    for node in list(shown.walk(bfs=False)):
+        if isinstance(node, exp.Anonymous):
+            node.set("this", node.name.lower())
+        elif isinstance(node, exp.Identifier):
+            node.set("quoted", False)
+        elif isinstance(node, exp.Literal) and node.is_string:
+            node.replace(exp.to_identifier(node.name))
+    if isinstance(shown, exp.Anonymous):
+        for argument in list(shown.expressions):
+            if isinstance(argument, exp.Star):
+                argument.replace(number(1))
+            elif isinstance(argument, exp.Binary):
+                argument.replace(paren(argument.copy()))
+    if isinstance(shown, exp.Binary) and not isinstance(shown, exp.Dot):
+        shown = paren(shown)
+    return str(shown.sql(dialect=dialect.DatabricksNames, normalize_functions=False))
