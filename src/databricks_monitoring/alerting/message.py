@@ -263,7 +263,7 @@ def _next_steps(ongoing: Sequence[Due], metrics: MonitorMetrics) -> tuple[_Block
     metric_names = dict.fromkeys(notice.incident.metric for notice in ongoing)
     blocks = [_Block(advice[metric], ()) for metric in metric_names]
     windows = [notice.incident for notice in ongoing if notice.incident.metric != "data_freshness"]
-    if windows:
+    if windows and metrics.layout.timestamp_column:
         first = min(one.first_window_start for one in windows)
         last = max(one.last_window_end for one in windows)
         time = quote(metrics.layout.timestamp_column)

@@ -57,8 +57,8 @@ class Layout:
 
     table: TableName
     output_schema: SchemaName
-    timestamp_column: str = "timestamp"
-    prediction_column: str = "prediction"
+    timestamp_column: str | None = "timestamp"
+    prediction_column: str | None = "prediction"
     label_column: str | None = "label"
     model_id_column: str | None = "model_id"
     dashboard_url: str | None = None

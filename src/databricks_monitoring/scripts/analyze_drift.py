@@ -8,18 +8,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from databricks.sdk.errors.base import DatabricksError
-
 from databricks_monitoring.clients import SqlClient, connect
-from databricks_monitoring.config_file import load_settings
-from databricks_monitoring.errors import ConfigError, MonitoringError
+from databricks_monitoring.config_file import DEFAULT_PATH, load_settings
+from databricks_monitoring.errors import MonitoringError
 from databricks_monitoring.monitoring.drift_analysis import DriftAnalysis, analyze_drift
-from databricks_monitoring.monitoring.monitored_tables import find_monitored_tables
+from databricks_monitoring.monitoring.monitored_tables import find_layouts
 from databricks_monitoring.names import SchemaName
+from databricks_monitoring.scripts import command
 from databricks_monitoring.scripts.task_values import set_task_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+NAME = "analyze_drift"
 
 _DESCRIPTION = """\
 Say what drifted since when, from the metric tables of the monitors in a schema.
@@ -41,21 +42,14 @@ In a Databricks job the number of findings is left as the task value `violations
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
-    found = argparse.ArgumentParser(
-        prog="analyze_drift",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    found.add_argument("--catalog", required=True, help="catalog of the monitored tables")
-    found.add_argument(
-        "--schema", required=True, help="schema of the monitored tables; their metrics may be in another"
-    )
+    found = command.parser(NAME, _DESCRIPTION, _EPILOG)
     found.add_argument("--days", type=_days, default=7.0, help="how far back to look (default: 7)")
     found.add_argument("--monitor", help="only this monitored table (default: every one of the schema)")
     found.add_argument("--granularity", help='windows to look at, such as "1 hour" (default: "1 day")')
-    found.add_argument("--config", type=Path, help="configuration file; then only its output schema is read")
-    found.add_argument("--environment", help="environment of the configuration file, such as prod")
+    found.add_argument(
+        "--environment", help="only the inference table of this environment of the configuration"
+    )
+    found.add_argument("--config", type=Path, help=f"configuration file (default: {DEFAULT_PATH}, if there)")
     found.add_argument("--json", type=Path, metavar="FILE", help="also write the outcome as JSON")
     return found
 
@@ -63,41 +57,41 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     arguments = parser().parse_args(argv)
-    try:
-        return _run(arguments)
-    except ConfigError as error:
-        print(f"analyze_drift: {error}", file=sys.stderr)  # noqa: T201 - a command speaks
-        return 2
-    except (MonitoringError, DatabricksError, OSError) as error:
-        print(f"analyze_drift: {error}", file=sys.stderr)  # noqa: T201
-        return 1
+    return command.run(NAME, lambda: _work(arguments))
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    schema = SchemaName(arguments.catalog, arguments.schema)
-    output_schema = None
-    if arguments.config:
-        settings = load_settings(arguments.config, arguments.environment)
-        output_schema = SchemaName.parse(settings.monitoring.output_schema, default_catalog=schema.catalog)
-    sql = SqlClient(connect())
-    layouts = find_monitored_tables(sql, schema, output_schema=output_schema, monitor=arguments.monitor)
-    analyses = [
-        analyze_drift(sql, layout, days=arguments.days, granularity=arguments.granularity)
-        for layout in layouts
-    ]
-    for analysis in analyses:
-        print("\n".join(analysis.lines()))  # noqa: T201
+def _work(arguments: argparse.Namespace) -> None:
+    monitor = arguments.monitor or _configured_table(arguments)
+    sql = SqlClient(connect(), progress=command.progress)
+    layouts = find_layouts(sql.client, SchemaName(arguments.catalog, arguments.schema), monitor=monitor)
+    analyses = []
+    failures = []
+    for layout in layouts:
+        try:
+            analysis = analyze_drift(sql, layout, days=arguments.days, granularity=arguments.granularity)
+        except MonitoringError as error:
+            # One monitor without metrics must not hide what the others show.
+            failures.append(f"{layout.table}: {error}")
+            continue
+        analyses.append(analysis)
+        command.say("\n".join(analysis.lines()))
     violations = sum(len(analysis.findings) for analysis in analyses)
     if arguments.json:
         _write(arguments.json, analyses, violations)
+    if failures:
+        raise MonitoringError("\n".join(failures))
     if not any(analysis.windows for analysis in analyses):
         raise MonitoringError(
             f"No closed window in the last {arguments.days:g} days: nothing to analyse. "
             "Refresh the monitors, or look further back with --days."
         )
     set_task_value("violations", violations)
-    print(f"{violations} {'finding' if violations == 1 else 'findings'}.")  # noqa: T201
-    return 0
+    command.say(f"{violations} {'finding' if violations == 1 else 'findings'}.")
+
+
+def _configured_table(arguments: argparse.Namespace) -> str | None:
+    path = arguments.config or (DEFAULT_PATH if arguments.environment and DEFAULT_PATH.exists() else None)
+    return load_settings(path, arguments.environment).inference_table.name if path else None
 
 
 def _write(path: Path, analyses: Sequence[DriftAnalysis], violations: int) -> None:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from databricks.sdk.errors.base import DatabricksError
-
 from databricks_monitoring.alerting.dispatch import DispatchReport, dispatch
+from databricks_monitoring.alerting.incidents import incidents_table
+from databricks_monitoring.alerting.merge import table_exists
 from databricks_monitoring.alerting.rules import load_rules, save_rules
 from databricks_monitoring.clients import SqlClient, connect
 from databricks_monitoring.config_file import load_settings
-from databricks_monitoring.errors import ConfigError, MonitoringError
-from databricks_monitoring.monitoring.monitored_tables import find_monitored_tables
+from databricks_monitoring.errors import MonitoringError, NotificationError
+from databricks_monitoring.monitoring.monitored_tables import find_layouts
 from databricks_monitoring.names import SchemaName
+from databricks_monitoring.scripts import command
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
     from databricks_monitoring.alerting.rules import AlertRule
     from databricks_monitoring.config import EnvironmentSettings
     from databricks_monitoring.monitoring.metric_rows import Layout
+
+NAME = "send_alerts"
 
 _DESCRIPTION = """\
 Evaluate the alert rules of the monitors in a schema and send what is due.
@@ -50,22 +53,13 @@ exit code: 0 sent or nothing due, 1 no rules, or somebody was not reached, 2 wro
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
-    found = argparse.ArgumentParser(
-        prog="send_alerts",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    found.add_argument("--catalog", required=True, help="catalog of the monitored tables")
-    found.add_argument(
-        "--schema", required=True, help="schema of the monitored tables; their metrics may be in another"
-    )
+    found = command.parser(NAME, _DESCRIPTION, _EPILOG)
     found.add_argument("--environment", required=True, help="environment, such as prod")
     found.add_argument(
         "--config",
         type=Path,
-        help="configuration file whose rules replace those deployed with the environment's monitor "
-        "(default: the deployed ones)",
+        help="configuration file whose rules take the place of those deployed with the environment's "
+        "monitor (default: the deployed ones)",
     )
     found.add_argument(
         "--dry-run", action="store_true", help="say what would be sent; write and send nothing"
@@ -76,29 +70,19 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     arguments = parser().parse_args(argv)
-    try:
-        return _run(arguments)
-    except ConfigError as error:
-        print(f"send_alerts: {error}", file=sys.stderr)  # noqa: T201 - a command speaks
-        return 2
-    except (MonitoringError, DatabricksError) as error:
-        print(f"send_alerts: {error}", file=sys.stderr)  # noqa: T201
-        return 1
+    return command.run(NAME, lambda: _work(arguments))
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _work(arguments: argparse.Namespace) -> None:
     schema = SchemaName(arguments.catalog, arguments.schema)
     settings = load_settings(arguments.config, arguments.environment) if arguments.config else None
-    output_schema = None
-    if settings:
-        output_schema = SchemaName.parse(settings.monitoring.output_schema, default_catalog=schema.catalog)
-    sql = SqlClient(connect())
+    sql = SqlClient(connect(), progress=command.progress)
     failures: list[str] = []
     rules_seen = 0
-    for layout in find_monitored_tables(sql, schema, output_schema=output_schema):
+    for layout in find_layouts(sql.client, schema):
         rules = _rules(sql, layout, settings, dry_run=arguments.dry_run)
         rules_seen += len(rules)
-        if not rules:
+        if not rules and not table_exists(sql, incidents_table(layout.output_schema)):
             continue
         try:
             report = dispatch(sql, layout, rules, dry_run=arguments.dry_run)
@@ -106,16 +90,15 @@ def _run(arguments: argparse.Namespace) -> int:
             # One monitor's trouble must not keep another's people uninformed.
             failures.append(f"{layout.table}: {error}")
             continue
-        print("\n".join(_lines(report, dry_run=arguments.dry_run)))  # noqa: T201
-        failures.extend(f"{report.monitor}: {failure}" for failure in report.failures)
+        command.say("\n".join(_lines(report, dry_run=arguments.dry_run)))
+        failures.extend(f"{report.monitor}: not sent to {failure}" for failure in report.failures)
+    if failures:
+        raise NotificationError("\n".join(failures))
     if not rules_seen:
         raise MonitoringError(
             f"No alert rules for the monitors of {schema}. Add `alerts` to the configuration and run "
             "setup_monitoring, or name the file with --config."
         )
-    for failure in failures:
-        print(f"send_alerts: not sent to {failure}", file=sys.stderr)  # noqa: T201
-    return 1 if failures else 0
 
 
 def _rules(
