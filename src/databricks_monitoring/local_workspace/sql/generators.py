@@ -97,7 +97,8 @@ def _select_list(select: exp.Select) -> None:
     source = _subquery(generator, columns, outer=False)
     select.expressions[place].replace(exp.Column(this=exp.Star(), table=exp.to_identifier(alias, quoted=True)))
     if select.args.get("from_"):
-        join = exp.Join(this=exp.Lateral(this=source.this, alias=source.args["alias"]), kind="CROSS")
+        rows = exp.Subquery(this=source.this)
+        join = exp.Join(this=exp.Lateral(this=rows, alias=source.args["alias"]), kind="CROSS")
         select.set("joins", [*(select.args.get("joins") or []), join])
     else:
         select.set("from_", exp.From(this=source))
@@ -105,7 +106,8 @@ def _select_list(select: exp.Select) -> None:
 
 def _join(generator: exp.Expression, alias: exp.TableAlias | None, *, outer: bool) -> exp.Join:
     source = _subquery(generator, alias, outer=outer)
-    return exp.Join(this=exp.Lateral(this=source.this, alias=source.args.get("alias")), kind="CROSS")
+    rows = exp.Subquery(this=source.this)
+    return exp.Join(this=exp.Lateral(this=rows, alias=source.args.get("alias")), kind="CROSS")
 
 
 def _subquery(generator: exp.Expression, alias: exp.TableAlias | None, *, outer: bool) -> exp.Subquery:
