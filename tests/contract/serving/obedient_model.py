@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from mlflow.models import set_model
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -54,6 +54,15 @@ def _name() -> str:
     return f"endpoint-{uuid.uuid4().hex[:8]}"
 
 
+@pytest.fixture(scope="module")
+def plain(client: WorkspaceClient) -> str:
+    """Deploy an endpoint without an AI Gateway block."""
+    name = _name()
+    client.serving_endpoints.create(name, config=_config(_entity()))
+    deployed(client, name)
+    return name
+
+
 def test_create_returns_at_once_and_the_endpoint_becomes_ready(client: WorkspaceClient) -> None:
     name = _name()
     created = ServingEndpointDetailed.from_dict(
@@ -98,20 +107,31 @@ def test_create_returns_at_once_and_the_endpoint_becomes_ready(client: Workspace
         client.serving_endpoints.get(name)
 
 
-def test_an_update_serves_the_new_version_and_a_failed_one_keeps_it(client: WorkspaceClient) -> None:
+def test_an_update_splits_traffic_and_a_failed_one_keeps_it(client: WorkspaceClient) -> None:
     name = _name()
-    client.serving_endpoints.create(name, config=_config(_entity("1", "model")))
+    client.serving_endpoints.create(name, config=_config(_entity("1", "mine")))
     deployed(client, name)
-    client.serving_endpoints.update_config(name, served_entities=[_entity("2", "model")])
+    both = [_entity("1", "mine"), _entity("2", "yours")]
+    with pytest.raises(InvalidParameterValue, match="traffic_config"):
+        client.serving_endpoints.update_config(name, served_entities=both)
+    routes = [
+        Route(served_entity_name="mine", traffic_percentage=30),
+        Route(served_model_name="yours", traffic_percentage=70),  # the old name is still taken
+    ]
+    client.serving_endpoints.update_config(
+        name, served_entities=both, traffic_config=TrafficConfig(routes=routes)
+    )
     updating = client.serving_endpoints.get(name)
     assert updating.state is not None
     assert updating.state.ready is EndpointStateReady.READY
     assert updating.state.config_update is EndpointStateConfigUpdate.IN_PROGRESS
-    assert client.serving_endpoints.query(name, dataframe_records=[{"x": 1.0}]).predictions == [2.0]
+    assert client.serving_endpoints.query(name, dataframe_records=[{"x": 1.0}]).served_model_name == "mine"
     updated = deployed(client, name)
     assert updated.config is not None
     assert updated.config.config_version == 2
-    assert [entity.entity_version for entity in updated.config.served_entities or []] == ["2"]
+    answers = [client.serving_endpoints.query(name, dataframe_records=[{"x": 1.0}]) for _ in range(200)]
+    # Five standard deviations around 60.
+    assert 28 <= sum(answer.served_model_name == "mine" for answer in answers) <= 92
 
     client.serving_endpoints.update_config(name, served_entities=[_entity("3", "model")])
     failed = deployed(client, name)
@@ -126,38 +146,18 @@ def test_an_update_serves_the_new_version_and_a_failed_one_keeps_it(client: Work
     assert entity.state.deployment is ServedModelStateDeployment.DEPLOYMENT_FAILED
     assert "a_module_that_is_missing" in (entity.state.deployment_state_message or "")
     assert client.serving_endpoints.query(name, dataframe_records=[{"x": 1.0}]).predictions == [2.0]
-    client.serving_endpoints.delete(name)
 
-
-def test_traffic_is_split_by_percentage(client: WorkspaceClient) -> None:
-    name = _name()
-    routes = [
-        Route(served_entity_name="mine", traffic_percentage=30),
-        Route(served_model_name="yours", traffic_percentage=70),  # the old name is still taken
-    ]
-    with pytest.raises(InvalidParameterValue, match="traffic_config"):
-        client.serving_endpoints.create(name, config=_config(_entity(name="mine"), _entity("2", "yours")))
-    config = _config(_entity(name="mine"), _entity("2", "yours"), routes=routes)
-    client.serving_endpoints.create(name, config=config)
-    deployed(client, name)
-    answers = [client.serving_endpoints.query(name, dataframe_records=[{"x": 1.0}]) for _ in range(200)]
-    mine = sum(answer.served_model_name == "mine" for answer in answers)
-    # Five standard deviations around 60.
-    assert 28 <= mine <= 92
-
-    # The processes stay when only the traffic changes, so this takes no loading.
-    routes = [Route(served_entity_name="mine", traffic_percentage=100)]
-    entities = [_entity(name="mine"), _entity("2", "yours")]
-    client.serving_endpoints.update_config(
-        name, served_entities=entities, traffic_config=TrafficConfig(routes=routes)
-    )
-    until(
-        lambda: client.serving_endpoints.get(name).config.config_version == 2,  # type: ignore[union-attr]  # it has one
-        seconds=2,
-    )
+    # What runs already is kept, so this takes no loading.
+    client.serving_endpoints.update_config(name, served_entities=[_entity("1", "mine")])
+    until(lambda: _version(client, name) == 4, seconds=2)
     answers = [client.serving_endpoints.query(name, dataframe_records=[{"x": 1.0}]) for _ in range(20)]
     assert {answer.served_model_name for answer in answers} == {"mine"}
     client.serving_endpoints.delete(name)
+
+
+def _version(client: WorkspaceClient, name: str) -> int | None:
+    config = client.serving_endpoints.get(name).config
+    return config.config_version if config else None
 
 
 @pytest.mark.parametrize(
@@ -248,11 +248,9 @@ def test_permissions_are_kept_by_endpoint_id(client: WorkspaceClient) -> None:
 
 
 def test_an_inference_table_is_switched_off_moved_and_on_again(
-    served: Running, client: WorkspaceClient
+    served: Running, client: WorkspaceClient, plain: str
 ) -> None:
-    name = _name()
-    client.serving_endpoints.create(name, config=_config(_entity()))
-    deployed(client, name)
+    name = plain
 
     def switch(*, enabled: bool, prefix: str) -> None:
         client.serving_endpoints.put_ai_gateway(
@@ -292,7 +290,7 @@ def test_an_inference_table_is_switched_off_moved_and_on_again(
                 enabled=True, catalog_name="main", schema_name="nowhere"
             ),
         )
-    client.serving_endpoints.delete(name)
+    client.serving_endpoints.put_ai_gateway(name)
 
 
 def test_what_is_not_available_is_refused_by_name(served: Running) -> None:
@@ -310,15 +308,12 @@ def test_what_is_not_available_is_refused_by_name(served: Running) -> None:
         assert word in answer.json["message"]
 
 
-def test_a_rate_limit_answers_429(served: Running, client: WorkspaceClient) -> None:
-    name = _name()
+def test_a_rate_limit_answers_429(served: Running, client: WorkspaceClient, plain: str) -> None:
     gateway = {"rate_limits": [{"key": "endpoint", "calls": 2, "renewal_period": "minute"}]}
-    client.serving_endpoints.create(
-        name, config=_config(_entity()), ai_gateway=AiGatewayConfig.from_dict(gateway)
-    )
-    deployed(client, name)
-    answers = [served.ask(name, {"dataframe_records": [{"x": 1.0}]}) for _ in range(3)]
+    limits = AiGatewayConfig.from_dict(gateway).rate_limits
+    client.serving_endpoints.put_ai_gateway(plain, rate_limits=limits)
+    answers = [served.ask(plain, {"dataframe_records": [{"x": 1.0}]}) for _ in range(3)]
     assert [answer.status for answer in answers] == [200, 200, 429]
     assert answers[2].json["error_code"] == "REQUEST_LIMIT_EXCEEDED"
     assert answers[2].headers["retry-after"] == "1"
-    client.serving_endpoints.delete(name)
+    client.serving_endpoints.put_ai_gateway(plain)

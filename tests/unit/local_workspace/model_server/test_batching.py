@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.models import Model, ModelSignature
+from mlflow.pyfunc import PyFuncModel
+from mlflow.types import ColSpec, DataType, Schema
+
+from databricks_monitoring.local_workspace.model_server.batching import Batcher, likeness, split
+from databricks_monitoring.local_workspace.model_server.scoring import Scorer
+
+
+class Counting:
+    """Doubles `x`, refuses what is negative, remembers how many rows each call had."""
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+
+    def predict(self, rows: pd.DataFrame, params: dict[str, Any] | None = None) -> np.ndarray:  # noqa: ARG002 - MLflow passes it
+        self.calls.append(len(rows))
+        if (rows["x"] < 0).any():
+            raise ValueError("negative")
+        return np.asarray(rows["x"]) * 2
+
+
+@pytest.fixture
+def counting() -> Counting:
+    return Counting()
+
+
+@pytest.fixture
+def batcher(counting: Counting) -> Batcher:
+    inputs = Schema([ColSpec(DataType.double, "x"), ColSpec(DataType.string, "name", required=False)])
+    meta = Model(signature=ModelSignature(inputs=inputs))
+    meta.add_flavor("python_function", loader_module="mlflow.sklearn")
+    return Batcher(Scorer(PyFuncModel(model_meta=meta, model_impl=counting)))
+
+
+def _request(**body: object) -> tuple[bytes, str]:
+    return json.dumps(body).encode(), "application/json"
+
+
+def test_alike_requests_are_predicted_together(batcher: Batcher, counting: Counting) -> None:
+    waiting = [_request(dataframe_records=[{"x": float(n)} for n in range(size)]) for size in (1, 3, 2)]
+    answers = batcher.answer(waiting)
+    assert [json.loads(answer.body)["predictions"] for answer in answers] == [
+        [0.0],
+        [0.0, 2.0, 4.0],
+        [0.0, 2.0],
+    ]
+    assert counting.calls == [6]
+
+
+def test_unlike_requests_are_answered_in_their_order(batcher: Batcher, counting: Counting) -> None:
+    answers = batcher.answer(
+        [
+            _request(dataframe_records=[{"x": 1.0}], client_request_id="a"),
+            _request(inputs={"x": [2.0]}),
+            (b"{", "application/json"),
+            _request(dataframe_split={"columns": ["x"], "data": [[3.0]]}),
+            (b"x\n4.0\n", "text/csv"),
+            _request(dataframe_records=[{"x": 5.0}], client_request_id="b"),
+            (b"", "text/plain"),
+        ]
+    )
+    assert [answer.status for answer in answers] == [200, 200, 400, 200, 200, 200, 415]
+    assert [json.loads(answer.body)["predictions"] for answer in answers if answer.status == 200] == [
+        [2.0],
+        [4.0],
+        [6.0],
+        [8.0],
+        [10.0],
+    ]
+    assert [answer.client_request_id for answer in answers] == ["a", None, None, None, None, "b", None]
+    assert sorted(counting.calls) == [1, 1, 1, 2]
+
+
+def test_a_bad_request_does_not_fail_its_neighbours(batcher: Batcher) -> None:
+    answers = batcher.answer([_request(dataframe_records=[{"x": x}]) for x in (1.0, -1.0, 3.0)])
+    assert [answer.status for answer in answers] == [200, 400, 200]
+    assert json.loads(answers[2].body) == {"predictions": [6.0]}
+
+
+def test_combined_answers_equal_those_alone(batcher: Batcher) -> None:
+    waiting = [
+        _request(dataframe_records=[{"x": 1, "name": "a"}]),
+        _request(dataframe_records=[{"x": 2.5, "name": "b"}]),
+        _request(dataframe_records=[{"x": None, "name": "c"}]),
+        _request(dataframe_records=[{"x": 4, "name": None}]),
+        _request(dataframe_records=[{"name": "d"}]),
+        _request(dataframe_records=[]),
+    ]
+    together = batcher.answer(waiting)
+    assert together == [batcher.answer([one])[0] for one in waiting]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"inputs": {"x": [1.0]}},
+        {"dataframe_records": []},
+        {"dataframe_records": [{"x": 1}, {"x": 1.0}]},
+        {"dataframe_records": [{"x": 1}, {"y": 1}]},
+        {"dataframe_records": [{"x": [1]}]},
+        {"dataframe_records": [{"x": 2**63}]},
+        {"dataframe_records": {"x": 1}},
+        {"dataframe_split": {"columns": ["x"], "data": [[1]], "index": [0]}},
+        {"dataframe_split": {"columns": ["x"], "data": [[1, 2]]}},
+        {"dataframe_split": {"data": [[1]]}},
+        {},
+    ],
+)
+def test_what_could_change_types_is_predicted_alone(data: dict[str, object]) -> None:
+    assert likeness(data) is None
+
+
+def test_columns_of_other_types_or_order_are_unlike() -> None:
+    keys = {
+        likeness({"dataframe_records": [record]})
+        for record in ({"x": 1, "y": 1}, {"x": 1.0, "y": 1}, {"y": 1, "x": 1}, {"x": True, "y": 1})
+    }
+    assert len(keys) == 4
+
+
+def test_predictions_are_split_by_position() -> None:
+    frame = pd.DataFrame({"a": [1, 2, 3]}, index=[5, 5, 5])
+    parts = split(frame, [1, 2])
+    assert parts is not None
+    assert [part["a"].tolist() for part in parts if isinstance(part, pd.DataFrame)] == [[1], [2, 3]]
+    assert split([1, 2, 3], [2, 1]) == [[1, 2], [3]]
+    assert split([1, 2], [2, 1]) is None
+    assert split("abc", [2, 1]) is None
+    assert split(np.float64(1.0), [1]) is None
