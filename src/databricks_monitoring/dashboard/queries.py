@@ -246,11 +246,14 @@ ORDER BY window_start, column_name
 
 COLUMNS_NOW = """
 SELECT p.column_name, p.data_type, p.count AS non_null_count, p.percent_null / 100 AS null_rate,
-  p.distinct_count, p.min AS minimum, p.median, p.max AS maximum,
+  p.distinct_count, CASE WHEN p.is_time THEN NULL ELSE p.min END AS minimum,
+  CASE WHEN p.is_time THEN NULL ELSE p.median END AS median,
+  CASE WHEN p.is_time THEN NULL ELSE p.max END AS maximum,
   element_at(p.frequent_items, 1).item AS most_frequent,
   coalesce(d.population_stability_index, d.js_distance) AS drift_amount
 FROM (
-  SELECT *, dense_rank() OVER (ORDER BY window.start DESC) AS age
+  SELECT *, dense_rank() OVER (ORDER BY window.start DESC) AS age,
+    data_type IN ('date', 'timestamp', 'timestamp_ntz') AS is_time
   FROM profile WHERE :input AND :scope AND :closed AND column_name <> ':table'
 ) AS p
 LEFT JOIN (
