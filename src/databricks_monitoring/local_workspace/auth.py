@@ -28,7 +28,14 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 COOKIE = "databricks_monitoring_session"
-OPEN_PREFIXES = ("/.well-known/", "/oidc/.well-known/", "/pages/assets/", "/favicon.ico", SIGNED_PREFIX)
+OPEN_PREFIXES = (
+    "/.well-known/",
+    "/oidc/.well-known/",
+    "/pages/assets/",
+    "/favicon.ico",
+    "/api/local/result/",
+    SIGNED_PREFIX,
+)
 """Paths that need no token: discovery, the looks of pages, URLs that are signed themselves."""
 
 PAGE_PREFIXES = ("/sql/", "/dashboardsv3/", "/pages/")

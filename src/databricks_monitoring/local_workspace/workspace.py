@@ -69,6 +69,7 @@ class Workspace:
 
     def close(self) -> None:
         """End workers, write what is still in memory, close files."""
+        self.sql.close()
         self.monitors.close()
         self.endpoints.close()
         self.mlflow.close()

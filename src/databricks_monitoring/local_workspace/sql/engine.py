@@ -15,7 +15,7 @@ from databricks_monitoring.local_workspace.sql.result import SqlResult
 from databricks_monitoring.local_workspace.user import USER_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from databricks.sdk.service.sql import StatementParameterListItem
@@ -30,12 +30,19 @@ __all__ = ["SqlEngine", "SqlError", "SqlResult"]
 
 
 class SqlEngine:
-    """Runs statements: reads in DuckDB, writes through Delta commits; safe to use from many threads."""
+    """Runs statements: reads in DuckDB, writes through Delta commits; safe to use from many threads.
+
+    Attributes
+    ----------
+    closing
+        Called before the database closes: whoever runs statements in threads of its own ends them there.
+    """
 
     def __init__(self, tables: Tables, clock: WorkspaceClock, *, root: Path) -> None:
         self._tables = tables
         self._clock = clock
         self._database = Database(root)
+        self.closing: list[Callable[[], None]] = []
 
     def run(
         self,
@@ -81,7 +88,9 @@ class SqlEngine:
         return Execution(self._tables, self._database, moment)
 
     def close(self) -> None:
-        """Close the database; no statement may run any more."""
+        """Stop what still runs and close the database."""
+        for close in self.closing:
+            close()
         self._database.close()
 
 
