@@ -178,9 +178,9 @@ def merge_rows_statement(
 
     Notes
     -----
-    The bound parameter `since` (DATE) says from which day on payloads are read, `rows_since` from when on rows
-    are looked for: a day earlier, since a day begins at different moments in the session's time zone and in
-    UTC. A row is known by `<databricks_request_id>_<position>`, so running twice adds nothing.
+    The bound parameter `since` (DATE) says from which day on payloads are read. Rows are looked for from
+    `rows_since` on, a day earlier, since the session's day may begin at another moment than UTC's. A row is
+    known by `<databricks_request_id>_<position>`, so running twice adds nothing.
     """
     names = [*KEY_COLUMNS, *inputs, *RESULT_COLUMNS]
     features = "".join(
