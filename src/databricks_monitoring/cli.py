@@ -88,7 +88,8 @@ def _options(
 @app.command()
 def demo(
     root: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder of the demo's workspace; a former demo in it is replaced.")
+        Path,
+        typer.Option(metavar="DIR", help="Folder of the demo's workspace; a former demo in it is replaced."),
     ] = Path(".demo"),
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write what was found as JSON to this file.")
@@ -140,7 +141,9 @@ def demo(
 
 
 def _wants_to_keep() -> bool:
-    return sys.stdin.isatty() and typer.confirm("Keep the workspace running, to look at the page?", default=True)
+    return sys.stdin.isatty() and typer.confirm(
+        "Keep the workspace running, to look at the page?", default=True
+    )
 
 
 def _stop_if_running(root: Path) -> None:
@@ -208,6 +211,10 @@ def up(
 def _serve(root: Path, bind: str, port: int | None, token: str | None) -> None:
     import logging  # noqa: PLC0415
 
+    from databricks_monitoring.local_workspace import control  # noqa: PLC0415
+
+    # Before the import that takes seconds.
+    control.check_free(root, bind, port)
     from databricks_monitoring.local_workspace.server import serve  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -65,8 +65,7 @@ def start(root: Path, *, host: str, port: int | None, token: str | None) -> Serv
     LocalWorkspaceError
         If it died or did not answer in time; the message ends with the tail of its log.
     """
-    root = prepare(root)
-    _check_free(root, host, port)
+    root = check_free(root, host, port)
     log = root / "logs" / "server.log"
     log.parent.mkdir(exist_ok=True)
     arguments = ["--root", str(root), "--bind", host] + (["--port", str(port)] if port is not None else [])
@@ -84,12 +83,20 @@ def start(root: Path, *, host: str, port: int | None, token: str | None) -> Serv
     return _when_it_answers(root, pid, log, begin)
 
 
-def _check_free(root: Path, host: str, port: int | None) -> None:
-    """Raise here, with a plain message, what the new process would only write to its log."""
+def check_free(root: Path, host: str, port: int | None) -> Path:
+    """Return the folder, made if it was missing, if a server could start in it.
+
+    Raises
+    ------
+    RootNotWritableError, RootInUseError, PortInUseError
+        What would hinder it.
+    """
+    root = prepare(root)
     RootLock(root).release()
     remembered = read_record(root)
     wanted = port if port is not None else remembered.port if remembered else DEFAULT_PORT
     listen(host, wanted).close()
+    return root
 
 
 def _when_it_answers(root: Path, pid: int, log: Path, begin: int) -> ServerRecord:

@@ -11,11 +11,11 @@ import shutil
 import threading
 import uuid
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from databricks.sdk.errors import AlreadyExists, InvalidParameterValue
+from databricks.sdk.errors import AlreadyExists, InvalidParameterValue, NotFound
 from databricks.sdk.service.catalog import (
     CatalogType,
     ColumnInfo,
@@ -25,6 +25,7 @@ from databricks.sdk.service.catalog import (
     TableType,
 )
 from deltalake import DeltaTable, Schema
+from deltalake.exceptions import TableNotFoundError as DeltaTableNotFoundError
 
 from databricks_monitoring.errors import TableNotFoundError
 from databricks_monitoring.local_workspace.catalogs import SYSTEM, Catalogs, refuse_system
@@ -273,8 +274,12 @@ class Tables(Catalogs):
         self.get_schema(schema)
         prefix = f"{schema}.".lower()
         virtual = [self._virtual_info(name) for name in sorted(self.virtual) if f"{name.parent}." == prefix]
-        stored = self._store.list(_TABLE, prefix)
-        return virtual + [self._info(TableName.parse(key), body) for key, body in stored]
+        found = []
+        for key, body in self._store.list(_TABLE, prefix):
+            # One that was dropped since it was listed is left out.
+            with suppress(NotFound):
+                found.append(self._info(TableName.parse(key), body))
+        return virtual + found
 
     def _registered(self, name: TableName) -> Document:
         body = self._store.get(_TABLE, str(name))
@@ -311,7 +316,11 @@ class Tables(Catalogs):
 
     def _info(self, name: TableName, body: Document) -> TableInfo:
         info = TableInfo.from_dict(body)
-        described = self._describe(name, str(info.table_id))
+        try:
+            described = self._describe(name, str(info.table_id))
+        except DeltaTableNotFoundError:
+            self._registered(name)
+            raise
         # Callers may change what they were given; what is remembered stays.
         info.columns = [ColumnInfo.from_dict(column.as_dict()) for column in described.columns]
         info.properties = dict(described.properties)
