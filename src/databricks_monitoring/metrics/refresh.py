@@ -16,6 +16,7 @@ from deltalake import DeltaTable
 
 from databricks_monitoring.errors import ColumnNotFoundError, InvalidValueError, MetricError
 from databricks_monitoring.metrics import conventions, tables
+from databricks_monitoring.metrics.custom import Derived, DriftMetrics, aggregates
 from databricks_monitoring.metrics.definition import MonitorDefinition, check_columns
 from databricks_monitoring.metrics.drift.rows import DriftRows
 from databricks_monitoring.metrics.engines.duckdb import DuckDBEngine
@@ -139,9 +140,6 @@ def refresh(
 
 
 def _refuse_what_is_missing(definition: MonitorDefinition) -> None:
-    if definition.custom_metrics:
-        names = ", ".join(metric.name for metric in definition.custom_metrics)
-        raise MetricError(f"Custom metrics cannot be computed yet: {names}. Leave them out of the monitor.")
     if definition.prediction_proba_column:
         raise MetricError(
             f"log_loss and roc_auc_score cannot be computed yet from {definition.prediction_proba_column!r}. "
@@ -183,6 +181,9 @@ class _Refresh:
         check_columns(definition, tuple(self.engine.columns))
         _refuse_what_is_missing(definition)
         self.slicings = self.engine.slicings(definition.slicing_exprs)
+        self.aggregates = aggregates(definition, self.engine.columns)
+        self.derived = Derived(definition, profile)
+        self.drift_metrics = DriftMetrics(definition, profile)
         self.profile = MetricTable(locations.profile, profile, tables.core_columns(profile, definition))
         self.drift = MetricTable(locations.drift, drift, tables.core_columns(drift, definition))
         self.notes: list[str] = []
@@ -303,7 +304,16 @@ class _Refresh:
 
     def _profile_rows(self, work: _Work) -> Iterator[list[Cells]]:
         columns = list(self.engine.columns.values())
-        rows = ProfileRows(self.engine, self.definition, columns, self.slicings, "INPUT", self.unprofiled)
+        rows = ProfileRows(
+            self.engine,
+            self.definition,
+            columns,
+            self.slicings,
+            "INPUT",
+            self.derived,
+            self.aggregates,
+            self.unprofiled,
+        )
         for granularity, starts in work.windows.items():
             if granularity is None:
                 window = self._window(None, starts[0]) if starts else None
@@ -330,7 +340,12 @@ class _Refresh:
                 for name, column in engine.columns.items()
                 if name in self.engine.columns and name != self.definition.timestamp_column
             ]
-            rows = ProfileRows(engine, self.definition, columns, slicings, "BASELINE")
+            try:
+                custom = aggregates(self.definition, engine.columns)
+            except ColumnNotFoundError as error:
+                custom = []
+                self.notes.append(f"The baseline has no aggregate custom metrics: {error}")
+            rows = ProfileRows(engine, self.definition, columns, slicings, "BASELINE", self.derived, custom)
             yield from rows.of_table(None)
             self.rows_read += rows.rows_read
             for name, reason in rows.unprofiled.items():
@@ -342,7 +357,7 @@ class _Refresh:
             return 0
         expected = {"profile": self.profile.identity, "profile_version": profile_before}
         afresh = found is None or found[0] != expected or work.everything or work.baseline
-        rows = DriftRows(self.profile.delta, self.definition)
+        rows = DriftRows(self.profile.delta, self.definition, self.drift_metrics)
         try:
             windows = rows.windows() if afresh else self._and_after(rows, work.windows)
             if not afresh and not any(windows.values()):

@@ -16,7 +16,7 @@ from databricks_monitoring.metrics.drift.total_variation import tv_distance
 from databricks_monitoring.metrics.drift.wasserstein import wasserstein_distance
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from databricks_monitoring.metrics.arrays import Floats
     from databricks_monitoring.metrics.profile.cells import Cells
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ProfileRow:
-    """What drift needs of a profile row."""
+    """What drift needs of a profile row; `besides` is what custom drift metrics read."""
 
     count: int
     data_type: str | None = None
@@ -36,6 +36,7 @@ class ProfileRow:
     non_null_columns: Sequence[str] | None = None
     quantiles: Floats | None = field(default=None, compare=False)
     frequent_items: Sequence[tuple[str, int]] | None = None
+    besides: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def numbers(self) -> int:

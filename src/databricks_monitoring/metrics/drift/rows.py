@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
     from databricks_monitoring.metrics.arrays import Floats
+    from databricks_monitoring.metrics.custom import DriftMetrics
     from databricks_monitoring.metrics.definition import MonitorDefinition
     from databricks_monitoring.metrics.profile.cells import Cells
 
@@ -64,10 +65,14 @@ class DriftRows:
         The profile table, as committed.
     definition
         The monitor's.
+    custom
+        Adds the custom drift metrics to finished rows.
     """
 
-    def __init__(self, profile: DeltaTable, definition: MonitorDefinition) -> None:
+    def __init__(self, profile: DeltaTable, definition: MonitorDefinition, custom: DriftMetrics) -> None:
         self._definition = definition
+        self._custom = custom
+        self._read_besides = sorted(custom.used)
         self._connection = connect()
         self._connection.execute(f"CREATE VIEW profile AS {delta_scan.scan(profile)}")
         model = definition.model_id_column
@@ -117,12 +122,13 @@ class DriftRows:
             size = "IS NULL" if granularity is None else f"= '{granularity}'"
             profiles = self._read(f"log_type = 'INPUT' AND granularity {size} AND {_START} IN ({listed})")
             with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-                yield from threads.map(
+                made = threads.map(
                     lambda start, read=profiles: list(
                         self._of_window(granularity, start, before.get(start), read)
                     ),
                     chunk,
                 )
+                yield from map(self._custom.added, made)
 
     def _chunks(self, granularity: str | None, starts: Sequence[int]) -> Iterator[list[int]]:
         counts = self._counts.get(granularity, {})
@@ -143,7 +149,7 @@ class DriftRows:
         start: int,
         before: int | None,
         profiles: Mapping[int | None, Profile],
-    ) -> Iterator[Cells]:
+    ) -> Iterator[tuple[Cells, Mapping[str, object], Mapping[str, object]]]:
         current = profiles[start]
         earlier = profiles.get(before, {}) if before is not None else {}
         for key, row in current.items():
@@ -162,10 +168,12 @@ class DriftRows:
                     "drift_type": "CONSECUTIVE",
                     "window_cmp": self._window(granularity, before),
                 }
-                yield base | consecutive | drift_cells(row, earlier[key])
+                cells = base | consecutive | drift_cells(row, earlier[key])
+                yield cells, row.besides, earlier[key].besides
             compared = self._baseline_row(key)
             if compared is not None:
-                yield base | {"drift_type": "BASELINE"} | drift_cells(self._as_in_baseline(row), compared)
+                cells = base | {"drift_type": "BASELINE"} | drift_cells(self._as_in_baseline(row), compared)
+                yield cells, row.besides, compared.besides
 
     def _baseline_row(self, key: Key) -> ProfileRow | None:
         model = key.model_id if key.model_id in self._baseline_models else ALL_MODELS
@@ -189,7 +197,7 @@ class DriftRows:
 
     def _read(self, where: str) -> dict[int | None, Profile]:
         """Return profile rows by their window's start, None for the baseline's."""
-        columns = ", ".join(delta_scan.quoted(name) for name in _READ)
+        columns = ", ".join(delta_scan.quoted(name) for name in (*_READ, *self._read_besides))
         table = self._connection.sql(
             f"SELECT {_START}, slice_key, slice_value, {self._model}, column_name, quantiles, {columns} "  # noqa: S608
             f"FROM profile WHERE {where}"
@@ -197,12 +205,16 @@ class DriftRows:
         starts, *keys = (table.column(at).to_pylist() for at in range(5))
         quantiles = _quantiles(table.column(5))
         read = dict(zip(_READ, (table.column(at + 6).to_pylist() for at in range(len(_READ))), strict=True))
+        besides = {
+            name: table.column(at + 6 + len(_READ)).to_pylist() for at, name in enumerate(self._read_besides)
+        }
         profiles: dict[int | None, Profile] = {}
         for at, start in enumerate(starts):
             cells = {name: values[at] for name, values in read.items()}
             items = cells.pop("frequent_items")
             pairs = None if items is None else [(item["item"], item["count"]) for item in items]
-            row = ProfileRow(**cells, frequent_items=pairs, quantiles=quantiles[at])
+            more = {name: values[at] for name, values in besides.items()}
+            row = ProfileRow(**cells, frequent_items=pairs, quantiles=quantiles[at], besides=more)
             profiles.setdefault(start, {})[Key(*(key[at] for key in keys))] = row
         return profiles
 

@@ -228,6 +228,10 @@ class DuckDBEngine:
             read = dict(zip(asked, threads.map(column_from_arrow, table.columns[1:]), strict=True))
         return Rows(table.num_rows, micros, {name: read[sql] for name, sql in projections.items()})
 
+    def window_start(self, calendar: Calendar) -> str:
+        """Return the SQL of the start of a row's window."""
+        return calendar.start_sql(_MICROS)
+
     def aggregate(
         self, expressions: Sequence[str], keys: Sequence[str], span: tuple[int, int] | None = None
     ) -> list[tuple[object, ...]]:

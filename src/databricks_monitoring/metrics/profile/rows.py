@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING
 import duckdb
 import numpy as np
 
+from databricks_monitoring.metrics.custom import aggregate_cells
 from databricks_monitoring.metrics.engines.base import ItemColumn, NumberColumn, Rows, nothing
 from databricks_monitoring.metrics.engines.duckdb import value_sql
 from databricks_monitoring.metrics.groups import Group, partitions
 from databricks_monitoring.metrics.profile.window import Layout, profile_items, profile_numbers
 from databricks_monitoring.metrics.quality.table_row import TableRowMetrics
-from databricks_monitoring.names import TABLE_ROW
+from databricks_monitoring.names import ALL_MODELS, TABLE_ROW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from databricks_monitoring.metrics.columns import Column
+    from databricks_monitoring.metrics.custom import Aggregate, Derived
     from databricks_monitoring.metrics.definition import MonitorDefinition
     from databricks_monitoring.metrics.engines.duckdb import DuckDBEngine
     from databricks_monitoring.metrics.groups import Partition
@@ -68,6 +70,10 @@ class ProfileRows:
         Slicing expressions this table can evaluate.
     log_type
         `INPUT` or `BASELINE`.
+    derived
+        Adds the derived metrics to finished rows.
+    aggregates
+        Aggregate metrics that this table can compute.
     unprofiled
         Columns that could not be read, and why; filled while rows are made.
     rows_read
@@ -79,6 +85,8 @@ class ProfileRows:
     columns: Sequence[Column]
     slicings: Sequence[Slicing]
     log_type: str
+    derived: Derived
+    aggregates: Sequence[Aggregate] = ()
     unprofiled: dict[str, str] = field(default_factory=dict)
     rows_read: int = 0
 
@@ -160,9 +168,28 @@ class ProfileRows:
             profiles.update(self._profiles(part, read, here))
         if layout is None:
             return
-        for window in range(len(batch.starts)):
+        custom = self._custom(batch, calendar)
+        for window, start in enumerate(batch.starts):
             rows = self._rows_of_window(window, layout, profiles, table_cells)
-            yield [self._keyed(cells, keys[window]) for cells in rows]
+            name = start if calendar else None
+            finished = []
+            for group, cells in rows:
+                besides = custom.get((name, group), {}).get(str(cells["column_name"]), {})
+                finished.append(self._keyed(cells | besides | dict(keys[window]), group))
+            yield self.derived.added(finished)
+
+    def _custom(
+        self, batch: Batch, calendar: Calendar | None
+    ) -> dict[tuple[int | None, Group], dict[str, Cells]]:
+        return aggregate_cells(
+            self.engine,
+            self.aggregates,
+            model=self._model_sql(),
+            whole=ALL_MODELS if self.definition.model_id_column else None,
+            slicings=self.slicings,
+            calendar=calendar,
+            span=batch.span,
+        )
 
     def _parts(self, rows: int) -> list[list[Column]]:
         size = max(1, VALUES_AT_ONCE // max(1, rows))
@@ -244,7 +271,7 @@ class ProfileRows:
         layout: Layout,
         profiles: Mapping[str, Mapping[Place, Cells]],
         table_cells: Mapping[Place, Cells],
-    ) -> Iterator[Cells]:
+    ) -> Iterator[tuple[Group, Cells]]:
         rows = int(layout.bounds[window + 1] - layout.bounds[window])
         for position, partition in enumerate(layout.partitions[window]):
             for group, size in enumerate(partition.sizes(rows)):
@@ -264,17 +291,14 @@ class ProfileRows:
                 }
                 cells.append(table | table_cells.get(place, {}))
                 for name in partition.groups[group]:
-                    yield from (self._grouped(cell, name) for cell in cells)
+                    yield from ((name, cell) for cell in cells)
 
-    def _grouped(self, cells: Cells, group: Group) -> Cells:
-        keys: Cells = {"slice_key": group.slice_key, "slice_value": group.slice_value}
-        if self.definition.model_id_column:
-            keys[self.definition.model_id_column] = group.model_id
-        return cells | keys
-
-    def _keyed(self, cells: Cells, keys: Mapping[str, object]) -> Cells:
+    def _keyed(self, cells: Cells, group: Group) -> Cells:
+        model = self.definition.model_id_column
         return cells | {
-            **keys,
+            "slice_key": group.slice_key,
+            "slice_value": group.slice_value,
+            **({model: group.model_id} if model else {}),
             "log_type": self.log_type,
             "logging_table_commit_version": self.engine.version,
             "monitor_version": self.definition.monitor_version,

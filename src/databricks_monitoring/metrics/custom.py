@@ -1,0 +1,303 @@
+"""Custom metrics: one SQL expression each, over rows, over a profile row, or over two profile rows.
+
+An expression is Databricks SQL in a template. It is read as a tree, its columns are resolved, and it runs in
+DuckDB: aggregates over the monitored rows, the others over the metric rows that are about to be written.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+import sqlglot
+from sqlglot import expressions as exp
+
+from databricks_monitoring.errors import InvalidValueError, MetricError
+from databricks_monitoring.metrics import tables
+from databricks_monitoring.metrics.engines.duckdb import connect
+from databricks_monitoring.metrics.groups import Group
+from databricks_monitoring.metrics.slices import resolve_columns
+from databricks_monitoring.names import TABLE_ROW, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from databricks_monitoring.metrics.definition import CustomMetric, MonitorDefinition
+    from databricks_monitoring.metrics.engines.duckdb import DuckDBEngine
+    from databricks_monitoring.metrics.profile.cells import Cells
+    from databricks_monitoring.metrics.slices import Slicing
+    from databricks_monitoring.metrics.windows import Calendar
+
+CURRENT, BASE = "current_df", "base_df"
+
+_VARIABLE = re.compile(r"`?\{\{\s*(\w+)\s*\}\}`?")
+_DUCKDB_NAMES = {
+    pa.string(): "VARCHAR",
+    pa.bool_(): "BOOLEAN",
+    pa.int8(): "TINYINT",
+    pa.int16(): "SMALLINT",
+    pa.int32(): "INTEGER",
+    pa.int64(): "BIGINT",
+    pa.float32(): "FLOAT",
+    pa.float64(): "DOUBLE",
+    pa.date32(): "DATE",
+    pa.binary(): "BLOB",
+    tables.TIMESTAMP: "TIMESTAMPTZ",
+}
+
+
+def _where(metric: CustomMetric) -> str:
+    return f"custom_metrics[{metric.name!r}].definition"
+
+
+def rendered(metric: CustomMetric, variables: Mapping[str, str | None]) -> str:
+    """Return the definition with its template variables replaced by quoted names.
+
+    Raises
+    ------
+    InvalidValueError
+        If it uses a variable that this kind of metric does not have, or another part of Jinja.
+    """
+
+    def named(match: re.Match[str]) -> str:
+        name = variables.get(match.group(1))
+        if name is None:
+            known = ", ".join("{{" + variable + "}}" for variable, value in variables.items() if value)
+            raise InvalidValueError(_where(metric), match.group(0), f"only {known or 'plain names'}")
+        return quote(name)
+
+    if "{%" in metric.definition or "{#" in metric.definition:
+        raise InvalidValueError(_where(metric), metric.definition, "template variables and no other Jinja")
+    return _VARIABLE.sub(named, metric.definition)
+
+
+def _tree(metric: CustomMetric, text: str) -> exp.Expr:
+    try:
+        tree = sqlglot.parse_one(text, dialect="databricks", into=exp.Condition)
+    except sqlglot.errors.SqlglotError as error:
+        raise InvalidValueError(_where(metric), metric.definition, "one SQL expression") from error
+    if tree.find(exp.Query, exp.Window):
+        raise InvalidValueError(_where(metric), metric.definition, "no subquery and no window function")
+    if metric.kind != "aggregate" and tree.find(exp.AggFunc):
+        raise InvalidValueError(_where(metric), metric.definition, "no aggregate: it reads finished metrics")
+    return tree
+
+
+def _cast(metric: CustomMetric, sql: str) -> str:
+    kind = tables.custom_metric_type(metric)
+    name = f"DECIMAL({kind.precision}, {kind.scale})" if pa.types.is_decimal(kind) else _DUCKDB_NAMES[kind]
+    return f"CAST({sql} AS {name})"
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """An aggregate metric of one input column, in DuckDB's SQL."""
+
+    metric: str
+    column_name: str
+    sql: str
+
+
+def aggregates(definition: MonitorDefinition, columns: Iterable[str]) -> list[Aggregate]:
+    """Return the aggregate metrics over a table with these columns.
+
+    Raises
+    ------
+    InvalidValueError, ColumnNotFoundError
+        If one cannot be computed there.
+    """
+    names = list(columns)
+    found = []
+    for metric in definition.metrics_of("aggregate"):
+        for column in metric.input_columns:
+            variables = {
+                "input_column": None if column == TABLE_ROW else column,
+                "prediction_col": definition.prediction_column,
+                "label_col": definition.label_column,
+            }
+            tree = _tree(metric, rendered(metric, variables))
+            resolve_columns(tree, names, _where(metric))
+            found.append(Aggregate(metric.name, column, _cast(metric, tree.sql(dialect="duckdb"))))
+    return found
+
+
+def aggregate_cells(
+    engine: DuckDBEngine,
+    wanted: Sequence[Aggregate],
+    *,
+    model: str | None,
+    whole: str | None,
+    slicings: Sequence[Slicing],
+    calendar: Calendar | None,
+    span: tuple[int, int] | None,
+) -> dict[tuple[int | None, Group], dict[str, Cells]]:
+    """Return the aggregate metrics by window and group, then by the column on whose row they stand.
+
+    Parameters
+    ----------
+    engine, wanted
+        The table, and what to compute over it.
+    model
+        SQL of the model id; None where the table has none.
+    whole
+        Model id of all models together; None where metric rows carry no model id.
+    slicings
+        Slicing expressions.
+    calendar, span
+        The windows, by their start; without a calendar the whole table is one, None.
+
+    Notes
+    -----
+    Sums are added in the order in which DuckDB meets the rows: last digits may differ between refreshes.
+    """
+    if not wanted:
+        return {}
+    start = engine.window_start(calendar) if calendar else "CAST(NULL AS BIGINT)"
+    found: dict[tuple[int | None, Group], dict[str, Cells]] = {}
+    expressions = [one.sql for one in wanted]
+    for slicing in (None, *slicings):
+        for by_model in (False, True) if model else (False,):
+            keys = [start, slicing.text_sql if slicing else "NULL", str(model) if by_model else "NULL"]
+            try:
+                rows = engine.aggregate(expressions, keys, span)
+            except duckdb.Error as error:
+                names = ", ".join(dict.fromkeys(one.metric for one in wanted))
+                raise MetricError(f"Custom metrics {names} cannot be computed: {error}") from error
+            for window, value, model_id, *values in rows:
+                group = Group(
+                    slicing.key if slicing else None,
+                    None if value is None else str(value),
+                    str(model_id) if by_model and model_id is not None else whole,
+                )
+                if (slicing and value is None) or (by_model and model_id is None):
+                    continue
+                cells = found.setdefault((None if window is None else int(str(window)), group), {})
+                for one, result in zip(wanted, values, strict=True):
+                    cells.setdefault(one.column_name, {})[one.metric] = result
+    return found
+
+
+class Derived:
+    """Adds derived metrics to profile rows.
+
+    Parameters
+    ----------
+    definition
+        The monitor.
+    schema
+        Columns of the profile table, which derived metrics may name.
+    """
+
+    def __init__(self, definition: MonitorDefinition, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._connection = connect()
+        self._metrics = [
+            (metric, self._expression(metric, schema)) for metric in definition.metrics_of("derived")
+        ]
+
+    def _expression(self, metric: CustomMetric, schema: pa.Schema) -> tuple[str, list[str]]:
+        tree = _tree(metric, rendered(metric, {}))
+        resolve_columns(tree, schema.names, _where(metric))
+        used = sorted({column.parts[0].name for column in tree.find_all(exp.Column)})
+        return _cast(metric, tree.sql(dialect="duckdb")), used
+
+    def added(self, rows: list[Cells]) -> list[Cells]:
+        """Return profile rows with their derived metrics, each computed after those it may name."""
+        for metric, (sql, used) in self._metrics:
+            chosen = [row for row in rows if row["column_name"] in metric.input_columns]
+            schema = pa.schema([self._schema.field(name) for name in used])
+            source = [{name: row.get(name) for name in used} for row in chosen]
+            for row, value in zip(
+                chosen, _evaluated(self._connection, metric, sql, source, schema), strict=True
+            ):
+                row[metric.name] = value
+        return rows
+
+
+class DriftMetrics:
+    """Adds custom drift metrics to drift rows.
+
+    Parameters
+    ----------
+    definition
+        The monitor.
+    schema
+        Columns of the profile table, which drift metrics may name of either row.
+    """
+
+    def __init__(self, definition: MonitorDefinition, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._connection = connect()
+        self._metrics = []
+        self.used: set[str] = set()
+        for metric in definition.metrics_of("drift"):
+            sql, used = self._expression(metric)
+            self._metrics.append((metric, sql, used))
+            self.used |= {name for _, name in used}
+
+    def _expression(self, metric: CustomMetric) -> tuple[str, list[tuple[str, str]]]:
+        """Return the SQL over columns named `frame.metric`, and which these are."""
+        tree = _tree(metric, rendered(metric, {CURRENT: CURRENT, BASE: BASE}))
+        by_fold = {name.casefold(): name for name in self._schema.names}
+        used = set()
+        for column in list(tree.find_all(exp.Column)):
+            frame, *path = (part.name for part in column.parts)
+            if frame not in (CURRENT, BASE) or not path:
+                expected = "every metric read from {{current_df}} or {{base_df}}"
+                raise InvalidValueError(_where(metric), column.sql(dialect="databricks"), expected)
+            if path[0].casefold() not in by_fold:
+                expected = "a column of the profile table: " + ", ".join(self._schema.names)
+                raise InvalidValueError(_where(metric), path[0], expected)
+            name = by_fold[path[0].casefold()]
+            used.add((frame, name))
+            read: exp.Expr = exp.column(exp.to_identifier(f"{frame}.{name}", quoted=True))
+            for part in path[1:]:
+                read = exp.Dot(this=read, expression=exp.to_identifier(part, quoted=True))
+            if column is tree:
+                tree = read
+            else:
+                column.replace(read)
+        if {frame for frame, _ in used} != {CURRENT, BASE}:
+            raise InvalidValueError(
+                _where(metric), metric.definition, "an expression over both {{current_df}} and {{base_df}}"
+            )
+        return _cast(metric, tree.sql(dialect="duckdb")), sorted(used)
+
+    def added(self, rows: list[tuple[Cells, Mapping[str, object], Mapping[str, object]]]) -> list[Cells]:
+        """Return drift rows with their custom metrics, from each row's current and comparison metrics."""
+        for metric, sql, used in self._metrics:
+            chosen = [row for row in rows if row[0]["column_name"] in metric.input_columns]
+            schema = pa.schema([(f"{frame}.{name}", self._schema.field(name).type) for frame, name in used])
+            source = [
+                {f"{frame}.{name}": (current if frame == CURRENT else base).get(name) for frame, name in used}
+                for _, current, base in chosen
+            ]
+            for (row, *_), value in zip(
+                chosen, _evaluated(self._connection, metric, sql, source, schema), strict=True
+            ):
+                row[metric.name] = value
+        return [row for row, *_ in rows]
+
+
+def _evaluated(
+    connection: duckdb.DuckDBPyConnection,
+    metric: CustomMetric,
+    sql: str,
+    rows: Sequence[Mapping[str, object]],
+    schema: pa.Schema,
+) -> list[object]:
+    """Return an expression's value over each of some rows."""
+    if not rows:
+        return []
+    # A row number keeps the order, and is there for expressions that name no column.
+    numbered = pa.Table.from_pylist(list(rows), schema=schema)
+    numbered = numbered.append_column("@row", pa.array(range(len(rows))))
+    try:
+        found = connection.from_arrow(numbered).project(f'{sql} AS value, "@row"').order('"@row"')
+        values: list[object] = found.to_arrow_table().column(0).to_pylist()
+    except duckdb.Error as error:
+        raise MetricError(f"Custom metric {metric.name} cannot be computed: {error}") from error
+    return values
