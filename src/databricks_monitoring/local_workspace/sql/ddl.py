@@ -56,7 +56,7 @@ def _properties(tree: exp.Create, what: str) -> tuple[str | None, dict[str, str]
             if each.this.name.lower() != "delta":
                 raise unsupported(f"CREATE {what} USING {each.this.name}; tables are Delta tables")
         elif isinstance(each, exp.Property) and type(each) is exp.Property:
-            properties[property_name(each)] = each.args["value"].name
+            properties[property_name(each)] = property_value(each)
         elif isinstance(each, exp.PartitionedByProperty):
             raise unsupported("PARTITIONED BY; use CLUSTER BY")
         elif not isinstance(each, exp.ClusterProperty | exp.Cluster):
@@ -71,6 +71,12 @@ def property_name(each: exp.Property) -> str:
     if isinstance(key, exp.Column | exp.Dot):
         return ".".join(part.name for part in key.find_all(exp.Identifier, bfs=False))
     return str(key.name)
+
+
+def property_value(each: exp.Property) -> str:
+    """Return the value of a table property as text; `true` may stand without quotes."""
+    value = each.args["value"]
+    return str(value.this).lower() if isinstance(value, exp.Boolean) else str(value.name)
 
 
 def _create_table(tree: exp.Create, execution: Execution) -> Outcome:
