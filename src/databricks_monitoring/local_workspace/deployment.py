@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from databricks_monitoring.local_workspace.model_server.supervisor import Phase, ProcessSpec, Supervisor
+from databricks_monitoring.local_workspace.model_server.process import ProcessSpec
+from databricks_monitoring.local_workspace.model_server.supervisor import Phase, Supervisor
 from databricks_monitoring.local_workspace.served_endpoint import RunningConfig, RunningEntity
 from databricks_monitoring.names import TableName
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SUFFIX = ".jsonl"
+_SECONDS_AFTER_FAILURE = 5.0
 _BYTES_PER_COMMIT = 64 * 1024 * 1024
 
 
@@ -52,6 +54,8 @@ class PayloadLog:
         Records that could not be written to a segment.
     failed_commits, error
         Commits that failed, and why the last one did; `error` is empty after one that succeeded.
+    retry_at
+        When to try again after a failure, by the monotonic clock.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class PayloadLog:
         self.lost = 0
         self.failed_commits = 0
         self.error = ""
+        self.retry_at = 0.0
         self.committing = threading.Lock()
         self._folder = folder
         self._application = application
@@ -124,11 +129,16 @@ class PayloadLog:
                 self._commit(together)
                 segments = segments[len(together) :]
         except (DeltaError, OSError, ValueError, pa.ArrowException) as error:
+            message = f"{type(error).__name__}: {error}"
+            if message != self.error:
+                # Once for each trouble: it is tried again every few seconds.
+                logger.warning("answers could not be committed to %s: %s", self.table, message)
             self.failed_commits += 1
-            self.error = f"{type(error).__name__}: {error}"
-            logger.exception("answers could not be committed to %s", self.table)
+            self.error = message
+            self.retry_at = time.monotonic() + _SECONDS_AFTER_FAILURE
             return False
         self.error = ""
+        self.retry_at = 0.0
         return True
 
     def _commit(self, segments: list[Path]) -> None:

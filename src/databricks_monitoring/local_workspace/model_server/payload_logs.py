@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from databricks_monitoring.local_workspace.tables import Tables
 
 _ABOUT = "log.json"
-_SECONDS_AFTER_FAILURE = 5.0
 
 
 class PayloadLogs:
@@ -106,12 +105,11 @@ class PayloadLogs:
             self._wake.clear()
             began = time.monotonic()
             with self._lock:
-                logs = [log for log in self._logs.values() if log.has_uncommitted()]
-            failed = [log for log in logs if not self._commit(log)]
-            pause = _SECONDS_AFTER_FAILURE if failed else self._commit_seconds
-            if failed:
+                waiting = [log for log in self._logs.values() if log.has_uncommitted()]
+            due = [log for log in waiting if log.retry_at <= began]
+            if not all([*(self._commit(log) for log in due), len(due) == len(waiting)]):
                 self._wake.set()
-            self._sleep(pause - (time.monotonic() - began))
+            self._sleep(self._commit_seconds - (time.monotonic() - began))
 
     def _sleep(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds

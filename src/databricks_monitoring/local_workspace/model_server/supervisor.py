@@ -8,17 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass
 from enum import Enum
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from databricks.sdk.errors import InternalError, InvalidState, TemporarilyUnavailable
 from databricks.sdk.errors.platform import DeadlineExceeded
@@ -28,28 +23,24 @@ from databricks_monitoring.local_workspace.model_server.connection import (
     WorkerEndedError,
     WorkerGoneError,
 )
-from databricks_monitoring.local_workspace.model_server.frames import READY_ID, FrameReader
 from databricks_monitoring.local_workspace.model_server.gate import Gate
+from databricks_monitoring.local_workspace.model_server.process import (
+    LoadError,
+    first_header,
+    how_it_ended,
+    spawn,
+)
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
-    from pathlib import Path
 
-    from databricks_monitoring.local_workspace.model_server.frames import Frame, Header
+    from databricks_monitoring.local_workspace.model_server.frames import Frame
+    from databricks_monitoring.local_workspace.model_server.process import ProcessSpec
     from databricks_monitoring.local_workspace.model_server.settings import ServingSettings
 
 logger = logging.getLogger(__name__)
 
-_PROGRAM = "databricks_monitoring.local_workspace.model_server.worker"
-_ONE_THREAD = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
-# A model must not find the workspace's own clients: what it may reach is in its environment variables.
-_NOT_INHERITED = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "DATABRICKS_HOST", "DATABRICKS_TOKEN")
 _SECONDS_TO_END = 5.0
 _SECONDS_UP_TO_BE_HEALTHY = 60.0
 
@@ -63,29 +54,6 @@ class Phase(Enum):
     RECOVERING = "DEPLOYMENT_RECOVERING"
     FAILED = "DEPLOYMENT_FAILED"
     STOPPED = "DEPLOYMENT_ABORTED"
-
-
-@dataclass(frozen=True)
-class ProcessSpec:
-    """What to run.
-
-    Attributes
-    ----------
-    log_path
-        File that gets what the model prints.
-    places
-        Requests the model takes at a time.
-    """
-
-    model_path: Path
-    log_path: Path
-    places: int
-    environment: dict[str, str]
-    scale_to_zero: bool
-
-
-class LoadError(Exception):
-    """The process could not load its model; the message says why."""
 
 
 class Supervisor:
@@ -284,8 +252,8 @@ class Supervisor:
         """Run one process to its end; return why it failed, or None if it ended as wanted."""
         ours, theirs = socket.socketpair()
         try:
-            with self.spec.log_path.open("ab") as log:
-                process = self._spawn(theirs, log)
+            self._note(f"Loading {self.spec.model_path}.")
+            process = spawn(self.spec, theirs)
         except OSError as error:
             ours.close()
             return f"The model's process could not be started: {error}."
@@ -315,30 +283,11 @@ class Supervisor:
             return None
         if self._phase is Phase.STOPPED:
             return None
-        return self._kill_reason or f"The model's process {_how_it_ended(process.returncode)}."
-
-    def _spawn(self, theirs: socket.socket, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        self._note(f"Loading {self.spec.model_path}.")
-        inherited = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
-        command = [sys.executable, "-m", _PROGRAM]
-        command += ["--socket", str(theirs.fileno()), "--parent", str(os.getpid())]
-        command += ["--model", str(self.spec.model_path), "--concurrency", str(self.spec.places)]
-        return subprocess.Popen(  # noqa: S603 - our own module, our own interpreter
-            command,
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=self.spec.log_path.parent,
-            env=inherited
-            | dict.fromkeys(_ONE_THREAD, "1")
-            | {"PYTHONUNBUFFERED": "1"}
-            | self.spec.environment,
-        )
+        return self._kill_reason or f"The model's process {how_it_ended(process.returncode)}."
 
     def _handshake(self, ours: socket.socket) -> None:
         began = time.monotonic()
-        header = _first_header(ours, self._settings.load_seconds)
+        header = first_header(ours, self._settings.load_seconds)
         if "error" in header:
             raise LoadError(f"The model could not be loaded: {header['error']}")
         self._note(f"Loaded in {time.monotonic() - began:.1f} seconds.")
@@ -356,22 +305,3 @@ class Supervisor:
                 if waiter.set_running_or_notify_cancel():
                     waiter.set_result(connection)
             self._waiters.clear()
-
-
-def _first_header(ours: socket.socket, seconds: float) -> Header:
-    reader = FrameReader()
-    ours.settimeout(seconds)
-    try:
-        while received := ours.recv(65536):
-            for frame in reader.feed(received):
-                if frame.id == READY_ID:
-                    return frame.header
-    except TimeoutError:
-        raise LoadError(f"The model was not loaded within {seconds:g} seconds.") from None
-    finally:
-        ours.setblocking(False)  # noqa: FBT003 - the name says it
-    raise LoadError("The model's process ended while it loaded the model. Its log says more.")
-
-
-def _how_it_ended(code: int) -> str:
-    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
