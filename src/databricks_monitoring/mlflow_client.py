@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import mlflow
@@ -31,8 +32,10 @@ def point_mlflow_at(client: WorkspaceClient) -> None:
     tracking, registry = TRACKING_URI, REGISTRY_URI
     if profile:
         tracking, registry = f"{TRACKING_URI}://{profile}", f"{REGISTRY_URI}://{profile}"
-    found = (get_databricks_host_creds(tracking).host or "").rstrip("/")
     expected = (client.config.host or "").rstrip("/")
+    # The variable is looked at first: asking MLflow takes minutes if nothing answers at that host.
+    said = os.environ.get("DATABRICKS_HOST") if not profile else None
+    found = (said or get_databricks_host_creds(tracking).host or "").rstrip("/")
     if found != expected:
         raise ConfigError(
             f"MLflow would talk to {found or 'no workspace'}, the client talks to {expected}. "

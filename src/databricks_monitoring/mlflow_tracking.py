@@ -36,6 +36,13 @@ _GIT_SECONDS = 5
 _DIGEST_LENGTH = 8
 
 
+class _DeltaSource(DeltaDatasetSource):
+    """MLflow's source, which leaves version 0 out: that of every table made by one `CREATE TABLE ... AS`."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return super().to_dict() | {"delta_table_version": self.delta_table_version}
+
+
 @dataclass(frozen=True)
 class LoggedDataset:
     """One table as a run used it.
@@ -278,7 +285,7 @@ class MLFlowTracker:
         name = TableName.parse(table_name)
         table = require_table(self.client, name)
         history = SqlClient(self.client).execute(f"DESCRIBE HISTORY {name.quoted} LIMIT 1")
-        return DeltaDatasetSource(
+        return _DeltaSource(
             delta_table_name=str(name),
             delta_table_version=int(str(history[0]["version"])),
             delta_table_id=table.table_id,
