@@ -6,6 +6,7 @@ install has no server.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
@@ -210,6 +211,7 @@ def up(
 
 def _serve(root: Path, bind: str, port: int | None, token: str | None) -> None:
     import logging  # noqa: PLC0415
+    import threading  # noqa: PLC0415
 
     from databricks_monitoring.local_workspace import control  # noqa: PLC0415
 
@@ -225,6 +227,10 @@ def _serve(root: Path, bind: str, port: int | None, token: str | None) -> None:
         token=token,
         started=lambda record: _show_started(root, record, detached=False),
     )
+    if any(thread.daemon for thread in threading.enumerate()):
+        # Everything is closed. What is left is an import that nobody waits for, over which an exit stumbles.
+        logging.shutdown()
+        os._exit(0)
 
 
 @local.command()

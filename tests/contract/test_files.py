@@ -138,6 +138,25 @@ def test_what_is_missing_is_not_found(client: WorkspaceClient, volume: str) -> N
         client.files.upload("/elsewhere/f", io.BytesIO(b""))
 
 
+def test_files_of_a_model_version_stay_once_it_is_ready(client: WorkspaceClient) -> None:
+    model = f"main.default.files_{next(_numbers)}"
+    registry = "/api/2.0/mlflow/unity-catalog"
+    client.api_client.do("POST", f"{registry}/registered-models/create", body={"name": model})
+    client.api_client.do("POST", f"{registry}/model-versions/create", body={"name": model, "source": "x"})
+    folder = f"/Models/{model.replace('.', '/')}/1"
+    with pytest.raises(NotFound):
+        client.files.get_directory_metadata(folder)
+    described = b"signature: {inputs: '[]', outputs: '[]'}\n"
+    client.files.upload(f"{folder}/MLmodel", io.BytesIO(described), overwrite=True)
+    client.files.upload(f"{folder}/data/model.bin", io.BytesIO(b"x"), overwrite=True)
+    client.api_client.do("POST", f"{registry}/model-versions/finalize", body={"name": model, "version": "1"})
+    with pytest.raises(PermissionDenied, match="READY"):
+        client.files.upload(f"{folder}/MLmodel", io.BytesIO(b"other"), overwrite=True)
+    assert _content(client, f"{folder}/MLmodel") == described
+    names = [entry.name for entry in client.files.list_directory_contents(folder)]
+    assert names == ["MLmodel", "data"]
+
+
 def test_file_and_folder_do_not_share_a_name(client: WorkspaceClient, volume: str) -> None:
     client.files.upload(f"{volume}/f", io.BytesIO(b"x"))
     with pytest.raises(ResourceConflict):

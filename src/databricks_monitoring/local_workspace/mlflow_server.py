@@ -59,6 +59,8 @@ class MlflowServer:
         self._thread: threading.Thread | None = None
         self._loaded: _Loaded | None = None
         self._failure: BaseException | None = None
+        self._opening = False
+        self._closed = False
 
     def start(self) -> None:
         """Begin to import MLflow; returns at once."""
@@ -78,9 +80,11 @@ class MlflowServer:
         return self._ready().app
 
     def close(self) -> None:
-        """Close the database."""
-        if self._thread is None:
-            return
+        """Close the database; an import that has not come to it yet is given up."""
+        with self._lock:
+            self._closed = True
+            if self._thread is None or not self._opening:
+                return
         self._thread.join()
         if self._loaded is not None:
             self._loaded.store.engine.dispose()
@@ -97,11 +101,21 @@ class MlflowServer:
         # MLflow reads this while it is imported; a workspace on a laptop reports to nobody.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         try:
+            _import_mlflow()
+            with self._lock:
+                if self._closed:
+                    return
+                self._opening = True
             self._root.mkdir(parents=True, exist_ok=True)
             store = _open_store(self._root / "mlflow.db")
             self._loaded = _Loaded(store, _build_app(store))
         except BaseException as failure:  # noqa: BLE001 - kept, and raised in every call that waits for the load
             self._failure = failure
+
+
+def _import_mlflow() -> None:
+    import mlflow.server.handlers  # noqa: PLC0415
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: PLC0415, F401
 
 
 def _open_store(database: Path) -> SqlAlchemyStore:
