@@ -250,7 +250,7 @@ def alter(tree: exp.Alter, execution: Execution) -> Outcome:
 def _change(action: exp.Expression, name: TableName, execution: Execution) -> None:
     table = execution.tables.open(name)
     if isinstance(action, exp.AlterSet) and action.expressions and isinstance(action.expressions[0], exp.Properties):
-        properties = {property_name(each): each.args["value"].name for each in action.expressions[0].expressions}
+        properties = {property_name(each): property_value(each) for each in action.expressions[0].expressions}
         _delta(lambda: execution.tables.set_properties(name, properties))
     elif isinstance(action, exp.Schema | exp.ColumnDef):
         definitions = action.expressions if isinstance(action, exp.Schema) else [action]
