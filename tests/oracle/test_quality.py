@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -11,6 +13,7 @@ from databricks_monitoring.metrics.fairness.groups import fairness
 from databricks_monitoring.metrics.quality.accuracy import accuracy_score
 from databricks_monitoring.metrics.quality.confusion import confusion
 from databricks_monitoring.metrics.quality.precision_recall_f1 import precision_recall_f1
+from databricks_monitoring.metrics.quality.probabilities import probability_cells
 from databricks_monitoring.metrics.quality.regression import regression_errors
 
 NAMES = np.array(["a", "b", "c", "d"])
@@ -118,3 +121,28 @@ def test_fairness_without_labels_has_only_statistical_parity() -> None:
     )
     assert found["statistical_parity"] == [("no", -0.5), ("yes", 0.5)]
     assert found["equal_opportunity"] is None
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_probabilities(classes: int) -> None:
+    labels = RNG.integers(0, classes, 400)
+    raw = RNG.random((400, classes)).round(2) + np.eye(classes)[labels] * 0.3 + 1e-3
+    given = raw / raw.sum(axis=1, keepdims=True)
+    found = probability_cells({NAMES[c]: given[:, c] for c in range(classes)}, NAMES[labels])
+    assert found["log_loss"] == pytest.approx(metrics.log_loss(labels, given))
+    scores: Any = found["roc_auc_score"]
+    for name, score in scores["one_vs_all"]:
+        c = list(NAMES).index(name)
+        assert score == pytest.approx(metrics.roc_auc_score(labels == c, given[:, c]))
+    if classes > 2:
+        for average in ("macro", "weighted"):
+            expected = metrics.roc_auc_score(labels, given, multi_class="ovr", average=average)
+            assert scores[average] == pytest.approx(expected)
+
+
+def test_probabilities_of_labels_without_any_and_rows_without_any() -> None:
+    given = {"a": np.array([0.5, np.nan, 1.0]), "b": np.array([0.5, np.nan, 0.0])}
+    found = probability_cells(given, np.array(["a", "a", "c"]))
+    assert found["log_loss"] == pytest.approx((np.log(2) - np.log(1e-15)) / 2)
+    assert probability_cells(given, np.array(["a", "b", "a"]))["roc_auc_score"] is None
+    assert probability_cells({}, np.array(["a"])) == {}

@@ -107,6 +107,9 @@ ZERO_DIVISION = 0.0
 LOG_LOSS_CLIP = 1e-15
 """[PICK] Probabilities are kept within [clip, 1 - clip] before the natural logarithm."""
 
+POSITIVE_CLASS = "the later of two class names in order of their text"
+"""[PICK] Which class a single probability a row is of; with one class seen, nothing is computed from it."""
+
 MAPE_EPSILON = 2.220446049250313e-16
 """[PICK] Least denominator of the absolute percentage error (the spacing of doubles at 1)."""
 

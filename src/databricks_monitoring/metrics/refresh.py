@@ -139,14 +139,6 @@ def refresh(
     return _Refresh(definition, locations, now=now, created_at=created_at).run()
 
 
-def _refuse_what_is_missing(definition: MonitorDefinition) -> None:
-    if definition.prediction_proba_column:
-        raise MetricError(
-            f"log_loss and roc_auc_score cannot be computed yet from {definition.prediction_proba_column!r}. "
-            "Leave the column of probabilities out of the monitor."
-        )
-
-
 @dataclass
 class _Work:
     """What there is to recompute."""
@@ -179,7 +171,6 @@ class _Refresh:
             since=self.since if definition.timestamp_column else None,
         )
         check_columns(definition, tuple(self.engine.columns))
-        _refuse_what_is_missing(definition)
         self.slicings = self.engine.slicings(definition.slicing_exprs)
         self.aggregates = aggregates(definition, self.engine.columns)
         self.derived = Derived(definition, profile)

@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import shutil
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from deltalake.transaction import AddAction
 
 from databricks_monitoring.errors import (
     ColumnNotFoundError,
     InvalidValueError,
     MetricError,
     MetricTableMismatchError,
+    UnsupportedColumnError,
 )
 from databricks_monitoring.metrics import tables
 from databricks_monitoring.metrics.definition import MonitorDefinition
@@ -551,3 +555,50 @@ def test_the_report_names_the_conventions(monitored: Monitored) -> None:
     assert report.conventions["PSI_BINS"] == "10"
     assert report.primary_version == monitored.delta().version()
     assert (report.profile_version, report.drift_version) == monitored.versions()
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (pa.map_(pa.string(), pa.float64()), [("yes", 0.8), ("no", 0.2)]),
+        (pa.struct([("yes", pa.float64()), ("no", pa.float64())]), {"yes": 0.8, "no": 0.2}),
+        (pa.float64(), 0.8),
+    ],
+    ids=["map", "struct", "number"],
+)
+def test_quality_of_probabilities(tmp_path: Path, kind: pa.DataType, value: object) -> None:
+    monitored = Monitored(tmp_path)
+    schema = SCHEMA.append(pa.field("proba", kind))
+    monitored.append(
+        [row(number, 10, label=["yes", "no"][number], proba=value) for number in range(2)]
+        + [row(3, 10, label="yes"), row(4, 10, proba=value)],
+        schema=schema,
+    )
+    monitored.refresh(dataclasses.replace(LOG, prediction_proba_column="proba"))
+    [found] = monitored.query(
+        "SELECT log_loss, roc_auc_score AS r FROM profile WHERE column_name = ':table' AND model_id = '*'"
+    )
+    assert found["log_loss"] == pytest.approx(-(math.log(0.8) + math.log(0.2)) / 2)
+    assert dict(found["r"]["one_vs_all"]) == {"no": 0.5, "yes": 0.5}
+
+
+def test_probabilities_of_another_type_are_refused(monitored: Monitored) -> None:
+    with pytest.raises(UnsupportedColumnError, match=r"'city'.*map<string,double>"):
+        monitored.refresh(dataclasses.replace(LOG, prediction_proba_column="city"))
+
+
+def test_a_column_that_cannot_be_read_does_not_stop_the_others(monitored: Monitored) -> None:
+    # The log says double, the file holds text.
+    broken = pa.Table.from_pylist(rows(3, 13), schema=SCHEMA)
+    at_income = SCHEMA.get_field_index("income")
+    broken = broken.set_column(at_income, "income", pa.array(["many", "few", "none"]))
+    path = monitored.root / "primary" / "broken.parquet"
+    pq.write_table(broken, path)
+    table = monitored.delta()
+    action = AddAction(path.name, path.stat().st_size, {}, 0, data_change=True, stats="{}")
+    table.create_write_transaction([action], "append", table.schema())
+    report = monitored.refresh()
+    assert list(report.unprofiled) == ["income"]
+    assert "Column income could not be profiled" in report.message
+    columns = monitored.query("SELECT DISTINCT column_name AS c FROM profile")
+    assert {cell["c"] for cell in columns} == {*SCHEMA.names, ":table"} - {"income"}

@@ -171,6 +171,14 @@ class DuckDBEngine:
         [row] = self._connection.sql(f"SELECT {counted} FROM {_ROWS}").fetchall()  # noqa: S608
         return [int(value) for value in row]
 
+    def values(self, expression: str) -> list[str]:
+        """Return the distinct non-null values of an expression as text, ascending."""
+        rows = self._connection.sql(
+            f"SELECT DISTINCT CAST(v AS VARCHAR) AS v FROM (SELECT {expression} AS v FROM {_ROWS}) "  # noqa: S608
+            "WHERE v IS NOT NULL ORDER BY v"
+        ).fetchall()
+        return [str(row[0]) for row in rows]
+
     def count(self) -> int:
         """Return the number of rows of the snapshot."""
         return self._number(f"SELECT count(*) FROM {_ROWS}")  # noqa: S608

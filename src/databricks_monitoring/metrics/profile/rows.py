@@ -6,6 +6,7 @@ import os
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -16,7 +17,8 @@ from databricks_monitoring.metrics.engines.base import ItemColumn, NumberColumn,
 from databricks_monitoring.metrics.engines.duckdb import value_sql
 from databricks_monitoring.metrics.groups import Group, partitions
 from databricks_monitoring.metrics.profile.window import Layout, profile_items, profile_numbers
-from databricks_monitoring.metrics.quality.table_row import TableRowMetrics
+from databricks_monitoring.metrics.quality.probabilities import probability_sql
+from databricks_monitoring.metrics.quality.table_row import TableRowMetrics, class_names
 from databricks_monitoring.names import ALL_MODELS, TABLE_ROW
 
 if TYPE_CHECKING:
@@ -153,7 +155,7 @@ class ProfileRows:
     ) -> Iterator[list[Cells]]:
         profiles: dict[str, dict[Place, Cells]] = {}
         predicates = frozenset(slicing.key for slicing in self.slicings if slicing.is_predicate)
-        quality = TableRowMetrics(self.definition, self.engine.columns, predicates)
+        quality = TableRowMetrics(self.definition, self.engine.columns, predicates, self._probabilities)
         layout: Layout | None = None
         table_cells: dict[Place, Cells] = {}
         for part in self._parts(batch.rows):
@@ -177,6 +179,16 @@ class ProfileRows:
                 besides = custom.get((name, group), {}).get(str(cells["column_name"]), {})
                 finished.append(self._keyed(cells | besides | dict(keys[window]), group))
             yield self.derived.added(finished)
+
+    @cached_property
+    def _probabilities(self) -> dict[str, str]:
+        columns = self.engine.columns
+        proba = columns.get(self.definition.prediction_proba_column or "")
+        prediction = columns.get(self.definition.prediction_column or "")
+        label = columns.get(self.definition.label_column or "")
+        if proba is None or prediction is None or label is None:
+            return {}
+        return probability_sql(self.engine, proba, class_names(prediction, label))
 
     def _custom(
         self, batch: Batch, calendar: Calendar | None

@@ -15,6 +15,7 @@ from databricks_monitoring.metrics.fairness.groups import fairness
 from databricks_monitoring.metrics.quality.accuracy import accuracy_score
 from databricks_monitoring.metrics.quality.confusion import Confusion, confusion
 from databricks_monitoring.metrics.quality.precision_recall_f1 import precision_recall_f1
+from databricks_monitoring.metrics.quality.probabilities import probability_cells
 from databricks_monitoring.metrics.quality.regression import regression_errors
 from databricks_monitoring.metrics.slices import text_sql
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _PREDICTION = "@prediction"
 _LABEL = "@label"
+_PROBABILITY = "@probability "
 
 
 class TableRowMetrics:
@@ -44,12 +46,19 @@ class TableRowMetrics:
         Columns of the table that is profiled; a baseline may lack labels or predictions.
     predicates
         Slicing expressions whose value is a Boolean.
+    probabilities
+        SQL of each class's probability.
     """
 
     def __init__(
-        self, definition: MonitorDefinition, columns: Mapping[str, Column], predicates: frozenset[str]
+        self,
+        definition: MonitorDefinition,
+        columns: Mapping[str, Column],
+        predicates: frozenset[str],
+        probabilities: Mapping[str, str],
     ) -> None:
         self._definition = definition
+        self._probabilities = probabilities
         self._predicates = predicates
         self._prediction = columns.get(definition.prediction_column or "")
         self._label = columns.get(definition.label_column or "")
@@ -60,10 +69,11 @@ class TableRowMetrics:
         if self._prediction is None:
             return {}
         if self._definition.is_classification:
-            named = _class_names(self._prediction, self._label)
+            named = class_names(self._prediction, self._label)
         else:
             named = (_double(self._prediction), _double(self._label) if self._label else None)
-        return {name: sql for name, sql in zip((_PREDICTION, _LABEL), named, strict=True) if sql is not None}
+        found = {name: sql for name, sql in zip((_PREDICTION, _LABEL), named, strict=True) if sql is not None}
+        return found | {_PROBABILITY + name: sql for name, sql in self._probabilities.items()}
 
     def cells(self, read: Rows, layout: Layout) -> dict[tuple[int, int, int], Cells]:
         """Return the cells by the positions of window, partition and group."""
@@ -76,6 +86,8 @@ class TableRowMetrics:
     def _classification(self, read: Rows, layout: Layout) -> dict[tuple[int, int, int], Cells]:
         prediction, label = _same_items(read.columns[_PREDICTION], read.columns.get(_LABEL), read.count)
         mine, theirs = layout.items(prediction), layout.items(label)
+        probabilities = self._probabilities_of(read, layout)
+        names_of = np.array([*mine.items.to_pylist(), ""], dtype=np.str_)
         found: dict[tuple[int, int, int], Cells] = {}
         for window, at in layout.segments():
             confusions: dict[Group, Confusion] = {}
@@ -85,9 +97,23 @@ class TableRowMetrics:
                     counted = confusion(mine.codes[at][rows], theirs.codes[at][rows], mine.items)
                     confusions |= dict.fromkeys(names, counted)
                     found[window, position, group] = _quality(counted) if self._label else {}
+                    if probabilities:
+                        labels = theirs.codes[at][rows]
+                        found[window, position, group] |= probability_cells(
+                            {name: values[at][rows][labels >= 0] for name, values in probabilities.items()},
+                            names_of[labels[labels >= 0]],
+                        )
             if self._predicates:
                 self._add_fairness(window, layout.partitions[window], confusions, found)
         return found
+
+    def _probabilities_of(self, read: Rows, layout: Layout) -> dict[str, Floats]:
+        if not self._label:
+            return {}
+        found = {name: _numbers(read.columns[_PROBABILITY + name]) for name in self._probabilities}
+        if layout.order is None:
+            return found
+        return {name: values[layout.order] for name, values in found.items()}
 
     def _add_fairness(
         self,
@@ -127,7 +153,7 @@ def _quality(counted: Confusion) -> Cells:
     }
 
 
-def _class_names(prediction: Column, label: Column | None) -> tuple[str, str | None]:
+def class_names(prediction: Column, label: Column | None) -> tuple[str, str | None]:
     """Return the texts of classes; numbers of different types are written as double, so that 1 equals 1.0."""
     if label is None:
         return value_sql(prediction, as_text=True), None
