@@ -39,7 +39,8 @@ def describe(tree: exp.Describe, execution: Execution) -> Outcome:
         return listing({"database_description_item": "string", "database_description_value": "string"}, pairs)
     name = execution.scope.name(node)
     if style == "HISTORY":
-        return history(name, execution)
+        limit = tree.args.get("limit")
+        return history(name, execution, int(limit.name) if limit is not None else None)
     if style not in {"", "EXTENDED", "FORMATTED"}:
         raise unsupported(f"DESCRIBE {style}")
     return _table(name, execution, extended=bool(style))

@@ -14,6 +14,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.databricks import Databricks
 from sqlglot.errors import SqlglotError
+from sqlglot.tokens import TokenType
 
 from databricks_monitoring.local_workspace.sql.errors import syntax_error
 
@@ -30,9 +31,16 @@ class DatabricksNames(Databricks):
         """The parser; only functions with a syntax of their own keep their classes."""
 
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
+        ARRAY_CONSTRUCTORS: ClassVar[dict[str, Any]] = {}
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: parser for name, parser in Databricks.Parser.FUNCTION_PARSERS.items() if name in _KEPT_SYNTAX
         }
+
+        def _parse_describe(self) -> exp.Describe:
+            described = super()._parse_describe()
+            if described.args.get("style") == "HISTORY" and self._match(TokenType.LIMIT):
+                described.set("limit", self._parse_number())
+            return described
 
 
 def parse(statement: str) -> exp.Expression:
