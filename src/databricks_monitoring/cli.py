@@ -18,6 +18,7 @@ import typer
 
 from databricks_monitoring import __version__
 from databricks_monitoring.errors import LocalWorkspaceError, MonitoringError, NotRunningError
+from databricks_monitoring.local_workspace.listening import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from databricks_monitoring.local_workspace.root_folder import ServerRecord
 
 _TOKEN = re.compile(r"[!-~]{8,}")
-_TOKEN_VARIABLE = "DATABRICKS_MONITORING_LOCAL_TOKEN"  # noqa: S105 - the name of a variable, not a token
 
 app = typer.Typer(
     name="databricks-monitoring",
@@ -177,7 +177,7 @@ def up(
     token: Annotated[
         str | None,
         typer.Option(
-            envvar=_TOKEN_VARIABLE,
+            envvar=TOKEN_VARIABLE,
             help="Token that clients must show, at least 8 characters.",
             show_default="the one of last time, at first a random one",
         ),

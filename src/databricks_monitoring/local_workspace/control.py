@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from databricks_monitoring.errors import LocalWorkspaceError, NotRunningError
-from databricks_monitoring.local_workspace.listening import DEFAULT_PORT, listen
+from databricks_monitoring.local_workspace.listening import DEFAULT_PORT, TOKEN_VARIABLE, listen
 from databricks_monitoring.local_workspace.root_folder import (
     OWNER_ONLY,
     RootLock,
@@ -27,10 +27,7 @@ from databricks_monitoring.local_workspace.root_folder import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-TOKEN_VARIABLE = "DATABRICKS_MONITORING_LOCAL_TOKEN"  # noqa: S105 - the name of a variable, not a token
-"""Environment variable that `local up` reads the token from, so that it is in no list of processes."""
-
-_SECONDS_TO_START = 60.0
+_SECONDS_TO_START = 120.0
 _SECONDS_TO_STOP = 45.0
 _SECONDS_BETWEEN_LOOKS = 0.05
 _SECONDS_TO_ANSWER = 10.0

@@ -1,4 +1,4 @@
-"""Where a local workspace listens."""
+"""Where a local workspace listens, and where it is told its token."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import socket
 from databricks_monitoring.errors import LocalWorkspaceError, PortInUseError
 
 DEFAULT_PORT = 8765
+
+TOKEN_VARIABLE = "DATABRICKS_MONITORING_LOCAL_TOKEN"  # noqa: S105 - the name of a variable, not a token
+"""Environment variable that `local up` reads the token from, so that it is in no list of processes."""
+
 _BACKLOG = 2048
 
 
