@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from databricks.sdk.errors import InternalError
 
@@ -149,7 +149,8 @@ def _build_app(store: SqlAlchemyStore) -> Flask:
     # Handlers ask a module global for the store; the application says instead, so that one process can serve
     # several workspaces.
     handlers._get_tracking_store = lambda *_: current_app.config[_STORE]  # noqa: SLF001
-    endpoints = handlers.get_service_endpoints(MlflowService, handlers.get_handler)  # type: ignore[no-untyped-call]  # MLflow's
+    handlers._get_model_registry_store = _refuse_registry  # noqa: SLF001
+    endpoints = handlers.get_service_endpoints(MlflowService, handlers.get_handler)
     endpoints += [("/graphql", handlers._graphql, ["GET", "POST"])]  # noqa: SLF001
     for version in ("2.0", "3.0"):
         bulk = f"/ajax-api/{version}/mlflow/metrics"
@@ -158,3 +159,14 @@ def _build_app(store: SqlAlchemyStore) -> Flask:
         if path.startswith(PREFIXES) and not any(part in path for part in _LEFT_OUT):
             app.add_url_rule(path, f"{methods} {path}", handler, methods=methods)
     return app
+
+
+def _refuse_registry(registry_store_uri: str | None = None) -> NoReturn:  # noqa: ARG001 - called as MLflow does
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+    from mlflow.protos import databricks_pb2  # noqa: PLC0415
+
+    raise MlflowException(
+        "The workspace model registry is not available; models are registered in Unity Catalog. "
+        "Call mlflow.set_registry_uri('databricks-uc').",
+        error_code=databricks_pb2.FEATURE_DISABLED,
+    )

@@ -33,7 +33,7 @@ def router(workspace: Workspace) -> APIRouter:  # noqa: C901 - one nested functi
     artifacts, server = workspace.artifacts, workspace.mlflow
 
     def run_root(run_id: str) -> str:
-        return _found(lambda: server.store.get_run(run_id).info.artifact_uri)  # type: ignore[no-untyped-call]  # MLflow's
+        return _found(lambda: server.store.get_run(run_id).info.artifact_uri)
 
     def model_root(model_id: str) -> str:
         return _found(lambda: server.store.get_logged_model(model_id).artifact_location)
