@@ -52,18 +52,21 @@ def merge_rows(
         return
     columns = list(types)
     parameters: dict[str, Parameter] = {}
-    selects = []
+    tuples = []
     for position, row in enumerate(rows):
-        parameters |= {f"{column}_{position}": row[column] for column in columns}
-        cast = (f"CAST(:{name}_{position} AS {types[name]}) AS {quote(name)}" for name in columns)
-        selects.append("SELECT " + ", ".join(cast))
+        given = {column: row[column] for column in columns if row[column] is not None}
+        parameters |= {f"{column}_{position}": value for column, value in given.items()}
+        cells = (
+            f":{name}_{position}" if name in given else f"CAST(NULL AS {types[name]})" for name in columns
+        )
+        tuples.append(f"({', '.join(cells)})")
     matches = " AND ".join(f"t.{quote(key)} = s.{quote(key)}" for key in keys)
     sets = ", ".join(f"t.{quote(column)} = s.{quote(column)}" for column in columns if column not in keys)
     names = ", ".join(quote(column) for column in columns)
     values = ", ".join(f"s.{quote(column)}" for column in columns)
-    source = " UNION ALL ".join(selects)
+    source = f"FROM VALUES {', '.join(tuples)} AS given({names})"
     sql.execute(
-        f"MERGE INTO {table.quoted} AS t USING ({source}) AS s ON {matches} "  # noqa: S608 - names quoted, values bound
+        f"MERGE INTO {table.quoted} AS t USING (SELECT * {source}) AS s ON {matches} "  # noqa: S608 - names quoted, values bound
         f"WHEN MATCHED THEN UPDATE SET {sets} WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})",
         parameters,
     )

@@ -77,8 +77,7 @@ def test_the_effect_is_said_in_words() -> None:
     columns = {"Weight": normal(82.0, shift=15.4, since=10), "Species": category(SPECIES, CHANGED, since=10)}
     analysis = analyze(Sample(columns).metrics(), days=DAYS)
     weight, species = analysis.drifted
-    number = r"\d+\.?\d*"
-    words = rf"mean 8{number} -> 97{number} \(\+18.\d %, \+15.\d standard deviations\), PSI {number}"
+    words = r"mean 8[12].* -> 97.* \(\+18\.\d %, \+15\.\d standard deviations\), PSI \d\.\d+"
     assert re.fullmatch(words, weight.effect)
     assert weight.severity == "critical"
     assert species.effect.startswith(("share of 'human' ", "share of 'orc' "))

@@ -10,6 +10,7 @@ import smtplib
 import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ _FORMS = (
 )
 _DEFAULT_PORTS = {"smtp": 25, "starttls": 587, "smtps": 465}
 _SECONDS = 15.0
+# Longer lines than the default 78 keep subject and text in one piece, readable in the raw; 998 is allowed.
+_LINES = SMTP.clone(max_line_length=500)
 _LOCAL_SENDER = "databricks-monitoring@localhost"
 
 
@@ -102,7 +105,7 @@ def as_mail(message: Message, sender: str, recipients: Sequence[str], sent_at: d
     The Message-ID depends only on the news and the sender's domain, so a mail that is handed in twice after
     a crash is recognised as one.
     """
-    mail = EmailMessage()
+    mail = EmailMessage(policy=_LINES)
     domain = parseaddr(sender)[1].rpartition("@")[2]
     mail["From"] = sender
     mail["To"] = ", ".join(recipients)
