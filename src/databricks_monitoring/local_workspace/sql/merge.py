@@ -206,7 +206,7 @@ class _Merge:
     # Rows that a unique key identifies
 
     def _unique_keys(self) -> list[str] | None:
-        """Return target columns that the ON clause fixes and that are unique in the rows it reaches, if any are."""
+        """Return target columns that the ON clause fixes and that identify every row it reaches, if any do."""
         if self._by_source:
             return None
         keys = []
@@ -228,8 +228,9 @@ class _Merge:
             from_=exp.From(this=self._table(self._view, self._alias)),
         )
         repeated = self._one(
-            f"SELECT count(*) FROM (SELECT {listed} FROM ({render(self._semi(reached))}) "  # noqa: S608
-            f"GROUP BY {listed} HAVING count(*) > 1)"
+            # Rows with the same key that ON does not reach would be changed as well.
+            f"SELECT count(*) FROM (SELECT {listed} FROM {quoted(self._view)} "  # noqa: S608
+            f"WHERE ({listed}) IN ({render(self._semi(reached))}) GROUP BY {listed} HAVING count(*) > 1)"
         )
         return None if repeated else keys
 
