@@ -7,6 +7,7 @@ the other.
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 STATE_KEY = "databricks_monitoring.refresh"
 """Key of the commit's metadata under which a refresh records what it processed."""
+
+_RECENT = 5
 
 BASELINE_ROWS = "log_type = 'BASELINE'"
 """Predicate of the profile rows of the baseline."""
@@ -102,7 +105,8 @@ class MetricTable:
 
     def state(self) -> tuple[State, int] | None:
         """Return what the latest refresh processed and the version it wrote; None if there was none."""
-        for commit in self.delta.history():
+        # Nearly always the last commit; only maintenance such as OPTIMIZE comes in between.
+        for commit in chain.from_iterable(self.delta.history(limit) for limit in (_RECENT, None)):
             if STATE_KEY in commit:
                 return json.loads(commit[STATE_KEY]), int(commit["version"])
         return None

@@ -602,3 +602,16 @@ def test_a_column_that_cannot_be_read_does_not_stop_the_others(monitored: Monito
     assert "Column income could not be profiled" in report.message
     columns = monitored.query("SELECT DISTINCT column_name AS c FROM profile")
     assert {cell["c"] for cell in columns} == {*SCHEMA.names, ":table"} - {"income"}
+
+
+def test_maintenance_of_the_metric_tables_changes_nothing(monitored: Monitored) -> None:
+    monitored.refresh()
+    monitored.append(rows(3, 13))
+    monitored.refresh()
+    for name in ("profile", "drift"):
+        monitored.delta(name).optimize.compact()
+    before = monitored.versions()
+    assert monitored.refresh().profile_rows == 0
+    assert monitored.versions() == before
+    monitored.append(rows(3, 13))
+    assert monitored.refresh().windows == {"1 day": [day(13)]}
