@@ -82,11 +82,17 @@ class StoredResult:
         """Write batches as chunks of about so many rows and bytes; memory holds one chunk."""
         for number, table in enumerate(_chunks(batches, self.schema, rows=rows, size=size)):
             self.folder.mkdir(parents=True, exist_ok=True)
-            with pa.OSFile(str(self._path(number)), "wb") as sink, pa.ipc.new_file(sink, self.schema) as writer:
+            with (
+                pa.OSFile(str(self._path(number)), "wb") as sink,
+                pa.ipc.new_file(sink, self.schema) as writer,
+            ):
                 writer.write_table(table)
             self.chunks.append(
                 BaseChunkInfo(
-                    chunk_index=number, row_offset=self.rows, row_count=table.num_rows, byte_count=table.nbytes
+                    chunk_index=number,
+                    row_offset=self.rows,
+                    row_count=table.num_rows,
+                    byte_count=table.nbytes,
                 )
             )
 
@@ -98,12 +104,16 @@ class StoredResult:
         return self.folder / f"{chunk:06d}.arrow"
 
 
-def _chunks(batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, rows: int, size: int) -> Iterator[pa.Table]:
+def _chunks(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, rows: int, size: int
+) -> Iterator[pa.Table]:
     waiting: list[pa.RecordBatch] = []
     for batch in batches:
         for piece in _pieces(batch, rows=rows, size=size):
             held = sum(each.num_rows for each in waiting)
-            if waiting and (held + piece.num_rows > rows or sum(each.nbytes for each in waiting) + piece.nbytes > size):
+            if waiting and (
+                held + piece.num_rows > rows or sum(each.nbytes for each in waiting) + piece.nbytes > size
+            ):
                 yield pa.Table.from_batches(waiting, schema=schema)
                 waiting = []
             waiting.append(piece)

@@ -10,7 +10,14 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from databricks.sdk.service.sql import Disposition, Format, ServiceError, ServiceErrorCode, StatementState, StatementStatus
+from databricks.sdk.service.sql import (
+    Disposition,
+    Format,
+    ServiceError,
+    ServiceErrorCode,
+    StatementState,
+    StatementStatus,
+)
 
 from databricks_monitoring.local_workspace.sql.errors import CanceledError, SqlError, failure
 from databricks_monitoring.local_workspace.statement_results import (
@@ -78,7 +85,9 @@ class Statement:
         """The state with its error, as clients see it."""
         status = StatementStatus(state=self.state)
         if self.error is not None and self.state is StatementState.FAILED:
-            status.error = ServiceError(error_code=ServiceErrorCode(self.error.error_code), message=self.error.message)
+            status.error = ServiceError(
+                error_code=ServiceErrorCode(self.error.error_code), message=self.error.message
+            )
             status.sql_state = self.error.sql_state
         return status
 
@@ -101,7 +110,9 @@ class Statements:
         statement = Statement(str(uuid.uuid4()), submitted)
         with self._lock:
             self._known[statement.id] = statement
-        threading.Thread(target=self._run, args=(statement,), name=f"sql-{statement.id[:8]}", daemon=True).start()
+        threading.Thread(
+            target=self._run, args=(statement,), name=f"sql-{statement.id[:8]}", daemon=True
+        ).start()
         return statement
 
     def get(self, statement_id: str) -> Statement | None:
@@ -195,7 +206,9 @@ class Statements:
                     del self._known[statement.id]
 
 
-def _limited(batches: Iterator[pa.RecordBatch], submitted: Submitted, result: StoredResult) -> Iterator[pa.RecordBatch]:
+def _limited(
+    batches: Iterator[pa.RecordBatch], submitted: Submitted, result: StoredResult
+) -> Iterator[pa.RecordBatch]:
     """Return the batches up to the row limit and the byte limit, noting whether rows were left out."""
     rows_left, bytes_left = submitted.row_limit, submitted.byte_limit
     for batch in batches:

@@ -76,10 +76,17 @@ def router(workspace: Workspace) -> APIRouter:
         submitted = _submitted(body)
         wait = _wait(body.get("wait_timeout"))
         on_timeout = _choice(
-            body, "on_wait_timeout", ExecuteStatementRequestOnWaitTimeout, ExecuteStatementRequestOnWaitTimeout.CONTINUE
+            body,
+            "on_wait_timeout",
+            ExecuteStatementRequestOnWaitTimeout,
+            ExecuteStatementRequestOnWaitTimeout.CONTINUE,
         )
         statement = statements.submit(submitted)
-        if not statement.done.wait(timeout=wait) and wait and on_timeout is ExecuteStatementRequestOnWaitTimeout.CANCEL:
+        if (
+            not statement.done.wait(timeout=wait)
+            and wait
+            and on_timeout is ExecuteStatementRequestOnWaitTimeout.CANCEL
+        ):
             statements.cancel(statement)
             statement.done.wait(timeout=_SETTLE_SECONDS)
         return _response(statement, links).as_dict()
@@ -97,7 +104,9 @@ def router(workspace: Workspace) -> APIRouter:
         if result is None:
             raise NotFound(f"The statement {statement_id} has no result: it is {statement.state.value}.")
         if not 0 <= chunk_index < max(len(result.chunks), 1):
-            raise InvalidParameterValue(f"chunk_index: found {chunk_index}, the result has {len(result.chunks)} chunks.")
+            raise InvalidParameterValue(
+                f"chunk_index: found {chunk_index}, the result has {len(result.chunks)} chunks."
+            )
         return _chunk(statement, result, chunk_index, links).as_dict()
 
     @routes.post("/api/2.0/sql/statements/{statement_id}/cancel")

@@ -36,7 +36,9 @@ def router(workspace: Workspace) -> APIRouter:
 
     def shown(warehouse_id: str) -> Json:
         if warehouse_id != WAREHOUSE_ID:
-            raise NotFound(f"The warehouse {warehouse_id} was not found. This workspace has one: {WAREHOUSE_ID}.")
+            raise NotFound(
+                f"The warehouse {warehouse_id} was not found. This workspace has one: {WAREHOUSE_ID}."
+            )
         return _info(workspace).as_dict()
 
     @routes.get("")
@@ -97,6 +99,9 @@ def _info(workspace: Workspace) -> EndpointInfo:
         num_clusters=1,
         state=State.RUNNING,
         odbc_params=OdbcParams(
-            hostname=url.hostname, path=f"/sql/1.0/warehouses/{WAREHOUSE_ID}", port=url.port, protocol=url.scheme
+            hostname=url.hostname,
+            path=f"/sql/1.0/warehouses/{WAREHOUSE_ID}",
+            port=url.port,
+            protocol=url.scheme,
         ),
     )

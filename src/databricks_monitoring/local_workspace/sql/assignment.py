@@ -66,7 +66,10 @@ class Target:
     def schema(self) -> pa.Schema:
         """The Arrow schema of the table's rows."""
         return pa.schema(
-            [pa.field(column.name, types.to_arrow(column.kind), nullable=column.nullable) for column in self.columns]
+            [
+                pa.field(column.name, types.to_arrow(column.kind), nullable=column.nullable)
+                for column in self.columns
+            ]
         )
 
     def assigned(self, column: Column, value: exp.Expression) -> exp.Expression:
@@ -74,9 +77,7 @@ class Target:
         fitting = converted(value, column.kind)
         if column.nullable:
             return fitting
-        message = (
-            f"[DELTA_NOT_NULL_CONSTRAINT_VIOLATED] NOT NULL constraint violated for column: {column.name}. SQLSTATE: 23502"
-        )
+        message = f"[DELTA_NOT_NULL_CONSTRAINT_VIOLATED] NOT NULL constraint violated for column: {column.name}. SQLSTATE: 23502"
         return when(is_null(fitting), call("error", string(message)), fitting.copy())
 
     def missing(self, column: Column) -> exp.Expression:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def resolve(node: exp.Table, function: exp.Anonymous, execution: Execution) -> None:
     """Replace `table_changes(name, from [, to])` by the changes, with _change_type, _commit_version, _commit_timestamp."""
     if not 2 <= len(function.expressions) <= 3:  # noqa: PLR2004
-        raise failure("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "The `table_changes` requires 2 to 3 parameters.", "42605")
+        raise failure(
+            "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "The `table_changes` requires 2 to 3 parameters.", "42605"
+        )
     named = exp.to_table(text_of(function.expressions[0], "The table of table_changes"), dialect="databricks")
     name = execution.scope.name(named)
     versions = [_version(each) for each in function.expressions[1:]]
@@ -27,10 +29,14 @@ def resolve(node: exp.Table, function: exp.Anonymous, execution: Execution) -> N
     try:
         changes = table.load_cdf(starting_version=versions[0], ending_version=last).read_all()
     except (DeltaError, ValueError) as error:
-        raise failure("DELTA_MISSING_CHANGE_DATA", f"The changes of `{name}` cannot be read: {error}", "KD002") from error
+        raise failure(
+            "DELTA_MISSING_CHANGE_DATA", f"The changes of `{name}` cannot be read: {error}", "KD002"
+        ) from error
     view = f"{name}@changes{versions[0]}-{last}"
     execution.connection.register(view, changes)
-    source = exp.Select(expressions=[exp.Star()], from_=exp.From(this=exp.Table(this=exp.to_identifier(view, quoted=True))))
+    source = exp.Select(
+        expressions=[exp.Star()], from_=exp.From(this=exp.Table(this=exp.to_identifier(view, quoted=True)))
+    )
     source.args["from_"].this.meta["resolved"] = True
     replace(node, exp.Subquery(this=source), name.name)
 

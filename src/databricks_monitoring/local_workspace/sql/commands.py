@@ -164,7 +164,11 @@ def _optimize(words: Words, execution: Execution) -> Outcome:
         table = execution.scope.open(name)
         try:
             commit = properties(execution.moment)
-            metrics = table.optimize.z_order(order, commit_properties=commit) if order else table.optimize.compact(commit_properties=commit)
+            metrics = (
+                table.optimize.z_order(order, commit_properties=commit)
+                if order
+                else table.optimize.compact(commit_properties=commit)
+            )
         except (DeltaError, ValueError) as error:
             raise delta_failure(error) from error
     counts = types.struct_of([("numFilesAdded", "long"), ("numFilesRemoved", "long")])
@@ -244,7 +248,9 @@ _LISTED: dict[str, DeltaType] = {"database": "string", "tableName": "string", "i
 
 def _show_tables(words: Words, execution: Execution) -> Outcome:
     schema = _schema(words, execution)
-    names = [each.name or "" for each in execution.tables.list(schema)] + views.names(execution.tables, schema)
+    names = [each.name or "" for each in execution.tables.list(schema)] + views.names(
+        execution.tables, schema
+    )
     return listing(_LISTED, [(schema.schema, name, False) for name in _like(names, _pattern(words))])
 
 
@@ -262,7 +268,9 @@ def _show_columns(words: Words, execution: Execution) -> Outcome:
     words.end()
     if not execution.tables.exists(name):
         raise execution.scope.missing(name)
-    return listing({"col_name": "string"}, [(column.name,) for column in execution.tables.get(name).columns or []])
+    return listing(
+        {"col_name": "string"}, [(column.name,) for column in execution.tables.get(name).columns or []]
+    )
 
 
 def _show_properties(words: Words, execution: Execution) -> Outcome:
@@ -294,7 +302,9 @@ def _show_create(name: TableName, execution: Execution) -> Outcome:
     if info.comment:
         lines.append(f"COMMENT {_text(info.comment)}")
     if info.properties:
-        shown = ",\n".join(f"  {_text(key)} = {_text(value)}" for key, value in sorted(info.properties.items()))
+        shown = ",\n".join(
+            f"  {_text(key)} = {_text(value)}" for key, value in sorted(info.properties.items())
+        )
         lines.append(f"TBLPROPERTIES (\n{shown})")
     return listing({"createtab_stmt": "string"}, [("\n".join(lines),)])
 

@@ -69,9 +69,7 @@ def write(location: object, stream: Stream, moment: Moment, *, mode: str, **opti
         If the rows cannot be computed or written; then there is no commit.
     """
     try:
-        write_deltalake(
-            location, stream.reader(), mode=mode, commit_properties=properties(moment), **options
-        )
+        write_deltalake(location, stream.reader(), mode=mode, commit_properties=properties(moment), **options)
     except (DeltaError, pa.ArrowException, OSError, ValueError, SqlError) as error:
         raise stream.failure(error) from error
     return stream.rows

@@ -101,7 +101,9 @@ def _create_table(tree: exp.Create, execution: Execution) -> Outcome:
             )
         if tree.expression is not None:
             if isinstance(tree.this, exp.Schema):
-                raise unsupported("a list of columns before AS SELECT; name and cast the columns in the query")
+                raise unsupported(
+                    "a list of columns before AS SELECT; name and cast the columns in the query"
+                )
             return _create_as(name, tree.expression, comment, properties, execution)
         schema = columns_schema(tree.this.expressions)
         if exists:
@@ -112,13 +114,22 @@ def _create_table(tree: exp.Create, execution: Execution) -> Outcome:
 
 
 def _create_as(
-    name: TableName, query: exp.Expression, comment: str | None, properties: dict[str, str], execution: Execution
+    name: TableName,
+    query: exp.Expression,
+    comment: str | None,
+    properties: dict[str, str],
+    execution: Execution,
 ) -> Outcome:
     outcome = execution.query(query)
     repeated = {column for column in outcome.names if outcome.names.count(column) > 1}
     if repeated:
         raise failure("COLUMN_ALREADY_EXISTS", f"The column {sorted(repeated)[0]!r} already exists.", "42711")
-    schema = pa.schema([pa.field(column, types.to_arrow(_stored(kind))) for column, kind in zip(outcome.names, outcome.kinds, strict=True)])
+    schema = pa.schema(
+        [
+            pa.field(column, types.to_arrow(_stored(kind)))
+            for column, kind in zip(outcome.names, outcome.kinds, strict=True)
+        ]
+    )
     stream = commits.Stream(schema, _cast(outcome.batches, schema))
     exists = execution.tables.exists(name)
     location = execution.tables.location(name)
@@ -179,7 +190,11 @@ def _restate(name: TableName, comment: str | None, properties: dict[str, str], e
 
 def columns_schema(definitions: list[exp.Expression]) -> pa.Schema:
     """Return the Arrow schema of column definitions, comments in the fields' metadata."""
-    fields = [_field(each) for each in definitions if not isinstance(each, exp.PrimaryKey | exp.Constraint | exp.ForeignKey)]
+    fields = [
+        _field(each)
+        for each in definitions
+        if not isinstance(each, exp.PrimaryKey | exp.Constraint | exp.ForeignKey)
+    ]
     names = [field.name.lower() for field in fields]
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
@@ -227,7 +242,9 @@ def drop(tree: exp.Drop, execution: Execution) -> Outcome:
         raise execution.scope.missing(name)
     if is_view != (tree.kind == "VIEW"):
         found = "a view" if is_view else "a table"
-        raise failure("WRONG_COMMAND_FOR_OBJECT_TYPE", f"`{name}` is {found}; use DROP {found[2:].upper()}.", "42809")
+        raise failure(
+            "WRONG_COMMAND_FOR_OBJECT_TYPE", f"`{name}` is {found}; use DROP {found[2:].upper()}.", "42809"
+        )
     if is_view:
         views.drop(tables, name)
     else:
@@ -249,7 +266,11 @@ def alter(tree: exp.Alter, execution: Execution) -> Outcome:
 
 def _change(action: exp.Expression, name: TableName, execution: Execution) -> None:
     table = execution.tables.open(name)
-    if isinstance(action, exp.AlterSet) and action.expressions and isinstance(action.expressions[0], exp.Properties):
+    if (
+        isinstance(action, exp.AlterSet)
+        and action.expressions
+        and isinstance(action.expressions[0], exp.Properties)
+    ):
         properties = {property_name(each): property_value(each) for each in action.expressions[0].expressions}
         _delta(lambda: execution.tables.set_properties(name, properties))
     elif isinstance(action, exp.Schema | exp.ColumnDef):
@@ -269,10 +290,21 @@ def _add_columns(table: DeltaTable, name: TableName, definitions: list[exp.Expre
     present = {column.name.lower() for column in Target.of(name, table).columns}
     for field in schema:
         if field.name.lower() in present:
-            raise failure("FIELD_ALREADY_EXISTS", f"Cannot add column, because `{field.name}` already exists in `{name}`.", "42710")
+            raise failure(
+                "FIELD_ALREADY_EXISTS",
+                f"Cannot add column, because `{field.name}` already exists in `{name}`.",
+                "42710",
+            )
         if not field.nullable:
-            raise failure("DELTA_ADD_COLUMN_NOT_NULL", f"Cannot add `{field.name}` NOT NULL: rows exist without it.", "42000")
-    fields = [Field.from_json(json.dumps(field)) for field in json.loads(Schema.from_arrow(schema).to_json())["fields"]]
+            raise failure(
+                "DELTA_ADD_COLUMN_NOT_NULL",
+                f"Cannot add `{field.name}` NOT NULL: rows exist without it.",
+                "42000",
+            )
+    fields = [
+        Field.from_json(json.dumps(field))
+        for field in json.loads(Schema.from_arrow(schema).to_json())["fields"]
+    ]
     _delta(lambda: table.alter.add_columns(fields))
 
 
@@ -293,7 +325,9 @@ def comment(tree: exp.Comment, execution: Execution) -> Outcome:
         table = execution.scope.open(name)
         column = Target.of(name, table).column(parts[-1])
         with execution.tables.writing(name):
-            _delta(lambda: execution.tables.open(name).alter.set_column_metadata(column.name, {"comment": text}))
+            _delta(
+                lambda: execution.tables.open(name).alter.set_column_metadata(column.name, {"comment": text})
+            )
         return nothing()
     if kind == "TABLE":
         name = execution.scope.name(tree.this)

@@ -32,10 +32,21 @@ def describe(tree: exp.Describe, execution: Execution) -> Outcome:
     node = tree.this
     if isinstance(node, exp.Query):
         outcome = execution.query(node)
-        return listing(_COLUMNS, [(name, types.to_text(what), None) for name, what in zip(outcome.names, outcome.kinds, strict=True)])
+        return listing(
+            _COLUMNS,
+            [
+                (name, types.to_text(what), None)
+                for name, what in zip(outcome.names, outcome.kinds, strict=True)
+            ],
+        )
     if kind in {"SCHEMA", "DATABASE"}:
         found = execution.tables.get_schema(execution.scope.schema_name(node))
-        pairs = [("Catalog Name", found.catalog_name), ("Namespace Name", found.name), ("Comment", found.comment or ""), ("Owner", found.owner)]
+        pairs = [
+            ("Catalog Name", found.catalog_name),
+            ("Namespace Name", found.name),
+            ("Comment", found.comment or ""),
+            ("Owner", found.owner),
+        ]
         return listing({"database_description_item": "string", "database_description_value": "string"}, pairs)
     name = execution.scope.name(node)
     if style == "HISTORY":
@@ -50,7 +61,8 @@ def _table(name: TableName, execution: Execution, *, extended: bool) -> Outcome:
     if views.exists(execution.tables, name):
         outcome = execution.query(exp.select("*").from_(_table_node(name)))
         rows: list[tuple[str | None, ...]] = [
-            (column, types.to_text(kind), None) for column, kind in zip(outcome.names, outcome.kinds, strict=True)
+            (column, types.to_text(kind), None)
+            for column, kind in zip(outcome.names, outcome.kinds, strict=True)
         ]
         return listing(_COLUMNS, rows)
     try:
@@ -85,9 +97,14 @@ def history(name: TableName, execution: Execution, limit: int | None = None) -> 
     rows = []
     for entry in table.history(limit):
         at = int(entry.get(WORKSPACE_TIME) or entry["timestamp"])
-        parameters = [(str(key), value if isinstance(value, str) else json.dumps(value)) for key, value in (entry.get("operationParameters") or {}).items()]
+        parameters = [
+            (str(key), value if isinstance(value, str) else json.dumps(value))
+            for key, value in (entry.get("operationParameters") or {}).items()
+        ]
         metrics = [(str(key), str(value)) for key, value in (entry.get("operationMetrics") or {}).items()]
-        rows.append((entry["version"], at * 1000, execution.moment.user, entry.get("operation"), parameters, metrics))
+        rows.append(
+            (entry["version"], at * 1000, execution.moment.user, entry.get("operation"), parameters, metrics)
+        )
     texts = types.map_of("string", "string")
     columns: dict[str, DeltaType] = {
         "version": "long",
@@ -123,7 +140,9 @@ def detail(name: TableName, execution: Execution) -> Outcome:
         "minWriterVersion": ("integer", protocol.min_writer_version),
         "tableFeatures": (types.array_of("string"), [*(protocol.reader_features or []), *(protocol.writer_features or [])]),
     }  # fmt: skip
-    return listing({key: kind for key, (kind, _) in values.items()}, [tuple(value for _, value in values.values())])
+    return listing(
+        {key: kind for key, (kind, _) in values.items()}, [tuple(value for _, value in values.values())]
+    )
 
 
 def _size(path: str | Path) -> int:

@@ -21,7 +21,17 @@ from databricks_monitoring.local_workspace.sql.errors import syntax_error
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_KEPT_SYNTAX = ("CAST", "TRY_CAST", "EXTRACT", "LISTAGG", "POSITION", "STRING_AGG", "SUBSTRING", "SUBSTR", "TRIM")
+_KEPT_SYNTAX = (
+    "CAST",
+    "TRY_CAST",
+    "EXTRACT",
+    "LISTAGG",
+    "POSITION",
+    "STRING_AGG",
+    "SUBSTRING",
+    "SUBSTR",
+    "TRIM",
+)
 
 
 class DatabricksNames(Databricks):
@@ -33,7 +43,9 @@ class DatabricksNames(Databricks):
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
         ARRAY_CONSTRUCTORS: ClassVar[dict[str, Any]] = {}
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
-            name: parser for name, parser in Databricks.Parser.FUNCTION_PARSERS.items() if name in _KEPT_SYNTAX
+            name: parser
+            for name, parser in Databricks.Parser.FUNCTION_PARSERS.items()
+            if name in _KEPT_SYNTAX
         }
 
         def _parse_describe(self) -> exp.Describe:

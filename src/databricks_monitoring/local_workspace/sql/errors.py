@@ -37,7 +37,9 @@ class CanceledError(SqlError):
     """The statement was interrupted."""
 
     def __init__(self) -> None:
-        super().__init__("CANCELLED", "[OPERATION_CANCELED] The statement was canceled. SQLSTATE: HY008", "HY008")
+        super().__init__(
+            "CANCELLED", "[OPERATION_CANCELED] The statement was canceled. SQLSTATE: HY008", "HY008"
+        )
 
 
 def failure(condition: str, message: str, sql_state: str, error_code: str = BAD_REQUEST) -> SqlError:
@@ -47,7 +49,9 @@ def failure(condition: str, message: str, sql_state: str, error_code: str = BAD_
 
 def unsupported(what: str) -> SqlError:
     """Return the refusal of something Databricks can do and the local workspace cannot."""
-    return failure("UNSUPPORTED_FEATURE.LOCAL_WORKSPACE", f"The local workspace does not support {what}.", "0A000")
+    return failure(
+        "UNSUPPORTED_FEATURE.LOCAL_WORKSPACE", f"The local workspace does not support {what}.", "0A000"
+    )
 
 
 def syntax_error(problem: str) -> SqlError:
@@ -67,7 +71,9 @@ _COLUMN = re.compile(
     r"(?:Referenced column|Referenced table|column) \"?(?P<name>[^\"\n]+?)\"? "
     r"(?:not found|that cannot be)|does not have a column named \"(?P<other>[^\"]+)\"",
 )
-_CANDIDATES = re.compile(r"Candidate (?:bindings|tables|Entries)\s*:?\s*(?P<names>.+?)(?:\n|$)", re.IGNORECASE)
+_CANDIDATES = re.compile(
+    r"Candidate (?:bindings|tables|Entries)\s*:?\s*(?P<names>.+?)(?:\n|$)", re.IGNORECASE
+)
 
 _BY_TEXT = (
     (r"Division by zero", "DIVIDE_BY_ZERO", "Division by zero. Use `try_divide` to get NULL instead.", "22012"),
@@ -99,7 +105,9 @@ def from_duckdb(error: duckdb.Error) -> SqlError:
         column = _COLUMN.search(text)
         if column:
             return _unresolved(column.group("name") or column.group("other"), text)
-    if isinstance(error, duckdb.ConversionException) and not re.search(r"out of range|because the value is", text):
+    if isinstance(error, duckdb.ConversionException) and not re.search(
+        r"out of range|because the value is", text
+    ):
         return failure("CAST_INVALID_INPUT", f"{first} Use `try_cast` to get NULL instead.", "22018")
     for pattern, condition, message, state in _BY_TEXT:
         if re.search(pattern, text):

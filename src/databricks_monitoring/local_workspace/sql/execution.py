@@ -37,7 +37,9 @@ class Execution:
         self.tables = tables
         self.moment = moment
         self.connection = database.connection()
-        self.scope = TableScope(tables, self.connection, self.translated, catalog=moment.catalog, schema=moment.schema)
+        self.scope = TableScope(
+            tables, self.connection, self.translated, catalog=moment.catalog, schema=moment.schema
+        )
         self._canceled = threading.Event()
 
     def run(self, statement: str, parameters: Sequence[StatementParameterListItem]) -> Outcome:

@@ -12,6 +12,7 @@ from databricks_monitoring.local_workspace.sql.errors import failure, unsupporte
 from databricks_monitoring.local_workspace.sql.functions.aggregates import AGGREGATES
 from databricks_monitoring.local_workspace.sql.functions.rules import call, cast, function, number, variable
 
+
 @dataclass(frozen=True)
 class _Kind:
     positions: bool
@@ -62,7 +63,10 @@ def _lateral_views(select: exp.Select) -> None:
     for join in select.args.get("joins") or []:
         if isinstance(join.this, exp.Lateral) and _kind(join.this.this) is not None:
             lateral = join.this
-            join.set("this", _join(lateral.this, lateral.args.get("alias"), outer=bool(lateral.args.get("outer"))).this)
+            join.set(
+                "this",
+                _join(lateral.this, lateral.args.get("alias"), outer=bool(lateral.args.get("outer"))).this,
+            )
             join.set("kind", "CROSS")
             join.set("side", None)
             join.set("on", None)
@@ -71,15 +75,23 @@ def _lateral_views(select: exp.Select) -> None:
 
 
 def _select_list(select: exp.Select) -> None:
-    found = [place for place, each in enumerate(select.expressions) if _kind(each.unalias() if not isinstance(each, exp.Aliases) else each.this)]
+    found = [
+        place
+        for place, each in enumerate(select.expressions)
+        if _kind(each.unalias() if not isinstance(each, exp.Aliases) else each.this)
+    ]
     if not found:
         return
     if len(found) > 1:
         raise failure(
-            "UNSUPPORTED_GENERATOR.MULTI_GENERATOR", "Only one generator is allowed in a select list.", "42K0E"
+            "UNSUPPORTED_GENERATOR.MULTI_GENERATOR",
+            "Only one generator is allowed in a select list.",
+            "42K0E",
         )
     if select.args.get("group") or any(
-        each.name.lower() in AGGREGATES for each in select.find_all(exp.Anonymous) if each.parent_select is select
+        each.name.lower() in AGGREGATES
+        for each in select.find_all(exp.Anonymous)
+        if each.parent_select is select
     ):
         raise unsupported("a generator beside aggregates; put the aggregates into a subquery")
     place = found[0]
@@ -92,10 +104,13 @@ def _select_list(select: exp.Select) -> None:
     )
     alias = "__generated"
     columns = exp.TableAlias(
-        this=exp.to_identifier(alias, quoted=True), columns=[exp.to_identifier(name, quoted=True) for name in names]
+        this=exp.to_identifier(alias, quoted=True),
+        columns=[exp.to_identifier(name, quoted=True) for name in names],
     )
     source = _subquery(generator, columns, outer=False)
-    select.expressions[place].replace(exp.Column(this=exp.Star(), table=exp.to_identifier(alias, quoted=True)))
+    select.expressions[place].replace(
+        exp.Column(this=exp.Star(), table=exp.to_identifier(alias, quoted=True))
+    )
     if select.args.get("from_"):
         rows = exp.Subquery(this=source.this)
         join = exp.Join(this=exp.Lateral(this=rows, alias=source.args["alias"]), kind="CROSS")
@@ -156,7 +171,10 @@ def _unnested(value: exp.Expression, kind: _Kind, *, is_map: bool, outer: bool) 
     if kind.positions:
         parts = {"col": variable("item")}
         if is_map:
-            parts = {name: call("struct_extract_at", variable("item"), number(n)) for n, name in ((1, "key"), (2, "value"))}
+            parts = {
+                name: call("struct_extract_at", variable("item"), number(n))
+                for n, name in ((1, "key"), (2, "value"))
+            }
         place = cast(exp.Sub(this=variable("place"), expression=number(1)), "INTEGER")
         fields = [
             exp.PropertyEQ(this=exp.to_identifier(name, quoted=True), expression=part)

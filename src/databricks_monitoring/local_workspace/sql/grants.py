@@ -74,4 +74,6 @@ def show(words: Words, execution: Execution) -> Outcome:
         for principal, privileges in sorted(held.items())
         for privilege in privileges
     ]
-    return listing({"Principal": "string", "ActionType": "string", "ObjectType": "string", "ObjectKey": "string"}, rows)
+    return listing(
+        {"Principal": "string", "ActionType": "string", "ObjectType": "string", "ObjectKey": "string"}, rows
+    )

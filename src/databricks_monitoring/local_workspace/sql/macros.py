@@ -6,6 +6,7 @@ anything per row that the expression itself would not.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -147,8 +148,8 @@ CREATE MACRO spark_item(x, k VARCHAR) AS x[k],
 CREATE MACRO spark_get(x, k) AS CASE WHEN k >= 0 THEN x[k + 1] END;
 CREATE MACRO spark_divide(a, b) AS CASE
     WHEN b = 0 THEN error('[DIVIDE_BY_ZERO] Division by zero. Use `try_divide` to get NULL instead. SQLSTATE: 22012')
-    ELSE a / b END;
-CREATE MACRO spark_try_divide(a, b) AS CASE WHEN b <> 0 THEN a / b END;
+    ELSE a / CAST(b AS DOUBLE) END;
+CREATE MACRO spark_try_divide(a, b) AS CASE WHEN b <> 0 THEN a / CAST(b AS DOUBLE) END;
 CREATE MACRO spark_pmod(a, b) AS CASE WHEN a % b < 0 THEN (a % b + b) % b ELSE a % b END;
 CREATE MACRO spark_isnan(x) AS CASE WHEN x IS NULL THEN false ELSE isnan(x) END;
 CREATE MACRO spark_nanvl(a, b) AS CASE WHEN isnan(a) THEN b ELSE a END;
@@ -226,11 +227,25 @@ CREATE MACRO spark_sequence_step
     (a DATE, b DATE, i) AS list_transform(
         generate_series(CAST(a AS TIMESTAMP), CAST(b AS TIMESTAMP), i), lambda t: CAST(t AS DATE)),
     (a TIMESTAMPTZ, b TIMESTAMPTZ, i) AS generate_series(a, b, i);
+-- Whole months: the last one counts only if its day and time have been reached.
+CREATE MACRO spark_since_month(t) AS epoch_us(t) - epoch_us(date_trunc('month', t));
+CREATE MACRO spark_months_between(a, b) AS date_diff('month', a, b) + CASE
+    WHEN a < b AND spark_since_month(b) < spark_since_month(a) THEN -1
+    WHEN a > b AND spark_since_month(b) > spark_since_month(a) THEN 1
+    ELSE 0 END;
 CREATE MACRO spark_try_mod(a, b) AS CASE WHEN b <> 0 THEN a % b END;
 CREATE MACRO spark_concat_ws
     (sep, x VARCHAR) AS coalesce(x, ''),
     (sep, x VARCHAR[]) AS CASE WHEN sep IS NOT NULL THEN coalesce(array_to_string(x, sep), '') END;
 """
+
+
+_OVERLOADED = re.compile(r"CREATE MACRO (\w+)\s*\([^()]*\b[a-z] [A-Z]")
+
+OVERLOADED = frozenset(_OVERLOADED.findall(_MACROS)) | {
+    prefix + name for prefix in ("spark_", "spark_try_") for name in _INTEGERS
+}
+"""Macros chosen by the types of their arguments."""
 
 
 def install(connection: duckdb.DuckDBPyConnection) -> None:

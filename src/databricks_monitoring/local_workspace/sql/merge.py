@@ -67,7 +67,9 @@ class _Merge:
         using = tree.args["using"]
         self._source_alias = using.alias_or_name or "source"
         if self._alias.lower() == self._source_alias.lower():
-            raise failure("AMBIGUOUS_REFERENCE", f"Target and source of MERGE are both called `{self._alias}`.", "42704")
+            raise failure(
+                "AMBIGUOUS_REFERENCE", f"Target and source of MERGE are both called `{self._alias}`.", "42704"
+            )
         self._view = execution.scope.view(target.name)
         query = exp.Select(expressions=[exp.Star()], from_=exp.From(this=using))
         if tree.args.get("with_") is not None:
@@ -79,9 +81,13 @@ class _Merge:
         whens = tree.args["whens"].expressions
         self._matched = [self._clause(each) for each in whens if each.args.get("matched")]
         self._inserts = [
-            self._clause(each) for each in whens if not each.args.get("matched") and not each.args.get("source")
+            self._clause(each)
+            for each in whens
+            if not each.args.get("matched") and not each.args.get("source")
         ]
-        self._by_source = [self._clause(each) for each in whens if not each.args.get("matched") and each.args.get("source")]
+        self._by_source = [
+            self._clause(each) for each in whens if not each.args.get("matched") and each.args.get("source")
+        ]
 
     def run(self) -> dict[str, int]:
         """Carry the statement out and return the counts of its answer."""
@@ -116,10 +122,15 @@ class _Merge:
         return _Clause(translated, None)
 
     def _updates(self, then: exp.Update) -> dict[str, exp.Expression]:
-        if not then.expressions or isinstance(then.expressions, exp.Star) or isinstance(then.expressions[0], exp.Star):
+        if (
+            not then.expressions
+            or isinstance(then.expressions, exp.Star)
+            or isinstance(then.expressions[0], exp.Star)
+        ):
             return self._star()
         return {
-            self._target.column(each.this.name).name: self._expression(each.expression) for each in then.expressions
+            self._target.column(each.this.name).name: self._expression(each.expression)
+            for each in then.expressions
         }
 
     def _values(self, then: exp.Insert) -> dict[str, exp.Expression]:
@@ -127,7 +138,9 @@ class _Merge:
             return self._star()
         names = [each.name for each in then.this.expressions] if then.this is not None else []
         values = list(then.expression.expressions)
-        columns = [self._target.column(name).name for name in names] or [each.name for each in self._target.columns]
+        columns = [self._target.column(name).name for name in names] or [
+            each.name for each in self._target.columns
+        ]
         if len(columns) != len(values):
             raise failure(
                 "INSERT_COLUMN_ARITY_MISMATCH.NOT_ENOUGH_DATA_COLUMNS",
@@ -165,7 +178,9 @@ class _Merge:
         """Return the rows that the INSERT clauses make of source rows without a match."""
         items = self._items(self._inserts, of_target=False)
         select = exp.Select(expressions=items, from_=exp.From(this=self._table(_SOURCE, self._source_alias)))
-        select.set("joins", [exp.Join(this=self._table(self._view, self._alias), kind="ANTI", on=self._on.copy())])
+        select.set(
+            "joins", [exp.Join(this=self._table(self._view, self._alias), kind="ANTI", on=self._on.copy())]
+        )
         applies = _any(self._inserts)
         if applies is not None:
             select.set("where", exp.Where(this=applies))
@@ -194,7 +209,10 @@ class _Merge:
         items = [exp.alias_(_operations(self._matched), _OPERATION, quoted=True), *extra]
         items += self._items(self._matched, of_target=True)
         select = exp.Select(expressions=items, from_=exp.From(this=self._table(target_view, self._alias)))
-        select.set("joins", [exp.Join(this=self._table(_SOURCE, self._source_alias), kind="INNER", on=self._on.copy())])
+        select.set(
+            "joins",
+            [exp.Join(this=self._table(_SOURCE, self._source_alias), kind="INNER", on=self._on.copy())],
+        )
         applies = _any(self._matched)
         if applies is not None:
             select.set("where", exp.Where(this=applies))
@@ -235,7 +253,10 @@ class _Merge:
         return None if repeated else keys
 
     def _semi(self, select: exp.Select) -> exp.Select:
-        select.set("joins", [exp.Join(this=self._table(_SOURCE, self._source_alias), kind="SEMI", on=self._on.copy())])
+        select.set(
+            "joins",
+            [exp.Join(this=self._table(_SOURCE, self._source_alias), kind="SEMI", on=self._on.copy())],
+        )
         return select
 
     def _target_column(self, node: exp.Expression) -> Column | None:
@@ -259,7 +280,11 @@ class _Merge:
         self._refuse_several(f"SELECT {listed} FROM {quoted(_CHANGES)}", listed)
         updated, deleted = self._operations_count()
         if not updated and not deleted:
-            inserted = append(self._relation(self._inserted()), self._target, self._execution) if self._inserts else 0
+            inserted = (
+                append(self._relation(self._inserted()), self._target, self._execution)
+                if self._inserts
+                else 0
+            )
             return _answer(0, 0, inserted)
         inserted = self._commit(keys)
         return _answer(updated, deleted, inserted)
@@ -288,18 +313,31 @@ class _Merge:
     def _commit(self, keys: list[str]) -> int:
         """Let delta-rs apply the changes and the inserts in one commit; return how many rows were inserted."""
         columns = self._target.columns
-        kinds = ["string", *(self._target.column(key).kind for key in keys), *(column.kind for column in columns)]
+        kinds = [
+            "string",
+            *(self._target.column(key).kind for key in keys),
+            *(column.kind for column in columns),
+        ]
         # Names of its own keep the source's columns apart from the target's, whatever those are called.
-        names = ["operation", *(f"key{place}" for place in range(len(keys))), *(f"value{place}" for place in range(len(columns)))]
+        names = [
+            "operation",
+            *(f"key{place}" for place in range(len(keys))),
+            *(f"value{place}" for place in range(len(columns))),
+        ]
         changes = f"SELECT * FROM {quoted(_CHANGES)}"  # noqa: S608
         if self._inserts:
             blank = ", ".join(["'insert'", *("NULL" for _ in keys)])
             changes += f" UNION ALL SELECT {blank}, * FROM ({render(self._inserted())})"  # noqa: S608
         relation = self._execution.relation(changes)
         relation = relation.project(
-            ", ".join(f"{quoted(str(had))} AS {quoted(name)}" for had, name in zip(relation.columns, names, strict=True))
+            ", ".join(
+                f"{quoted(str(had))} AS {quoted(name)}"
+                for had, name in zip(relation.columns, names, strict=True)
+            )
         )
-        schema = pa.schema([pa.field(name, types.to_arrow(kind)) for name, kind in zip(names, kinds, strict=True)])
+        schema = pa.schema(
+            [pa.field(name, types.to_arrow(kind)) for name, kind in zip(names, kinds, strict=True)]
+        )
         inserted = _Counter()
         stream = commits.Stream(schema, inserted.counted(self._execution.batches(relation, names, kinds)))
         on = " AND ".join(f"target.{quoted(key)} = source.key{place}" for place, key in enumerate(keys))
@@ -355,7 +393,10 @@ class _Merge:
         items = [exp.alias_(_operations(self._by_source), _OPERATION, quoted=True), row.copy()]
         items += self._items(self._by_source, of_target=True)
         select = exp.Select(expressions=items, from_=exp.From(this=self._table(_NUMBERED, self._alias)))
-        select.set("joins", [exp.Join(this=self._table(_SOURCE, self._source_alias), kind="ANTI", on=self._on.copy())])
+        select.set(
+            "joins",
+            [exp.Join(this=self._table(_SOURCE, self._source_alias), kind="ANTI", on=self._on.copy())],
+        )
         applies = _any(self._by_source)
         if applies is not None:
             select.set("where", exp.Where(this=applies))

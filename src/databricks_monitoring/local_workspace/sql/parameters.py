@@ -60,5 +60,7 @@ def _type(kind: str) -> exp.DataType:
     except SqlglotError as error:
         raise failure("INVALID_PARAMETER_VALUE", f"`{kind}` is no type of a parameter.", "22023") from error
     if not isinstance(tree, exp.Cast) or tree.to.args.get("nested"):
-        raise failure("INVALID_PARAMETER_VALUE", f"`{kind}` is no scalar type; parameters are scalars.", "22023")
+        raise failure(
+            "INVALID_PARAMETER_VALUE", f"`{kind}` is no scalar type; parameters are scalars.", "22023"
+        )
     return tree.to

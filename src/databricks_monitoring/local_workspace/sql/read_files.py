@@ -63,7 +63,9 @@ def _files(path: str, kind: str, execution: Execution) -> list[Path]:
     parts = path.removeprefix("dbfs:").split("/", 5)
     if len(parts) < 5 or parts[0] or parts[1] != "Volumes":  # noqa: PLR2004 - /Volumes/catalog/schema/volume
         raise failure(
-            "PATH_NOT_FOUND", f"Path does not exist: {path}. Only /Volumes/catalog/schema/volume/... can be read.", "42K03"
+            "PATH_NOT_FOUND",
+            f"Path does not exist: {path}. Only /Volumes/catalog/schema/volume/... can be read.",
+            "42K03",
         )
     relative = parts[5] if len(parts) > 5 else ""  # noqa: PLR2004
     volume = TableName(*(part.lower() for part in parts[2:5]))
@@ -104,7 +106,10 @@ def _reader_options(kind: str, options: dict[str, str]) -> list[exp.Expression]:
         if not isinstance(columns, dict) or columns["type"] != "struct":
             raise failure("INVALID_SCHEMA", "The schema of read_files must be a list of columns.", "42K07")
         fields = [
-            exp.PropertyEQ(this=exp.to_identifier(field["name"], quoted=True), expression=string(duckdb_type(field["type"])))
+            exp.PropertyEQ(
+                this=exp.to_identifier(field["name"], quoted=True),
+                expression=string(duckdb_type(field["type"])),
+            )
             for field in columns["fields"]
         ]
         given.append(_option("columns", call("struct_pack", *fields)))

@@ -100,9 +100,7 @@ def interval(value: pa.MonthDayNano) -> str:
     seconds, nanoseconds = divmod(abs(value.days * 86_400 * 10**9 + value.nanoseconds), 10**9)
     sign = "-" if value.days < 0 or value.nanoseconds < 0 else ""
     hours, rest = divmod(seconds, 3600)
-    return (
-        f"{sign}{hours // 24} {hours % 24:02d}:{rest // 60:02d}:{rest % 60:02d}.{nanoseconds:09d}"
-    )
+    return f"{sign}{hours // 24} {hours % 24:02d}:{rest // 60:02d}:{rest % 60:02d}.{nanoseconds:09d}"
 
 
 def _jsonable(value: Any, kind: DeltaType) -> Any:  # noqa: ANN401, PLR0911 - JSON of any depth

@@ -66,13 +66,16 @@ class SqlResult:
 def column_infos(names: Sequence[str], kinds: Sequence[DeltaType]) -> list[ColumnInfo]:
     """Return the manifest's entries of columns."""
     return [
-        types.column_info(name, place, kind) for place, (name, kind) in enumerate(zip(names, kinds, strict=True))
+        types.column_info(name, place, kind)
+        for place, (name, kind) in enumerate(zip(names, kinds, strict=True))
     ]
 
 
 def arrow_schema(names: Sequence[str], kinds: Sequence[DeltaType]) -> pa.Schema:
     """Return the Arrow schema of a result."""
-    return pa.schema([pa.field(name, types.result_arrow(kind)) for name, kind in zip(names, kinds, strict=True)])
+    return pa.schema(
+        [pa.field(name, types.result_arrow(kind)) for name, kind in zip(names, kinds, strict=True)]
+    )
 
 
 def nothing() -> Outcome:
@@ -88,8 +91,6 @@ def counts(numbers: Mapping[str, int]) -> Outcome:
 def listing(columns: Mapping[str, DeltaType], rows: Sequence[Sequence[object]]) -> Outcome:
     """Return rows that were made here, not in DuckDB."""
     schema = arrow_schema(list(columns), list(columns.values()))
-    arrays = [
-        pa.array([row[place] for row in rows], type=field.type) for place, field in enumerate(schema)
-    ]
+    arrays = [pa.array([row[place] for row in rows], type=field.type) for place, field in enumerate(schema)]
     batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
     return Outcome(list(columns), list(columns.values()), iter([batch]))

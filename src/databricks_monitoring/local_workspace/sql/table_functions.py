@@ -33,7 +33,9 @@ def resolve_functions(tree: exp.Expression, execution: Execution) -> None:
             change_feed.resolve(node, function, execution)
         elif not name.startswith(("explode", "posexplode", "inline")):
             raise failure(
-                "UNRESOLVABLE_TABLE_VALUED_FUNCTION", f"Could not resolve `{name}` to a table-valued function.", "42883"
+                "UNRESOLVABLE_TABLE_VALUED_FUNCTION",
+                f"Could not resolve `{name}` to a table-valued function.",
+                "42883",
             )
 
 

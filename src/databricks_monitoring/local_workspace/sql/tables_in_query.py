@@ -56,7 +56,9 @@ class TableScope:
 
     def schema_name(self, node: exp.Expression) -> SchemaName:
         """Return the full name of a schema from a node with one or two levels."""
-        parts = [part.name for part in node.parts] if isinstance(node, exp.Table | exp.Column) else [node.name]
+        parts = (
+            [part.name for part in node.parts] if isinstance(node, exp.Table | exp.Column) else [node.name]
+        )
         parts = [part for part in parts if part]
         if len(parts) > 2:  # noqa: PLR2004 - the levels of a schema's name
             raise failure("INVALID_IDENTIFIER", f"`{'.'.join(parts)}` is not the name of a schema.", "42602")
@@ -84,14 +86,17 @@ class TableScope:
                 raise
             newest = self._tables.open(name).version()
             raise failure(
-                "DELTA_VERSION_NOT_FOUND", f"Cannot time travel `{name}` to version {version}. "
-                f"Available versions: [0, {newest}].", "22003",
+                "DELTA_VERSION_NOT_FOUND",
+                f"Cannot time travel `{name}` to version {version}. Available versions: [0, {newest}].",
+                "22003",
             ) from error
 
     def missing(self, name: TableName) -> Exception:
         """Return the error for a table that does not exist."""
         try:
-            siblings = [table.name or "" for table in self._tables.list(name.parent)] + views.names(self._tables, name.parent)
+            siblings = [table.name or "" for table in self._tables.list(name.parent)] + views.names(
+                self._tables, name.parent
+            )
         except DatabricksError:
             self.require_schema(name.parent)
             siblings = []
@@ -115,13 +120,18 @@ class TableScope:
         if name.catalog not in catalogs:
             raise failure(
                 "NO_SUCH_CATALOG_EXCEPTION",
-                f"Catalog `{name.catalog}` was not found. Catalogs: {existing(catalogs)}.", "42704",
+                f"Catalog `{name.catalog}` was not found. Catalogs: {existing(catalogs)}.",
+                "42704",
             )
         schemas = [each.name or "" for each in self._tables.list_schemas(name.catalog)]
-        if name.schema not in [schema.rpartition(".")[2] for schema in schemas] and name.schema != "information_schema":
+        if (
+            name.schema not in [schema.rpartition(".")[2] for schema in schemas]
+            and name.schema != "information_schema"
+        ):
             raise failure(
                 "SCHEMA_NOT_FOUND",
-                f"The schema `{name.catalog}`.`{name.schema}` cannot be found. Schemas: {existing(schemas)}.", "42704",
+                f"The schema `{name.catalog}`.`{name.schema}` cannot be found. Schemas: {existing(schemas)}.",
+                "42704",
             )
 
     def resolve(self, tree: exp.Expression) -> None:
@@ -137,7 +147,11 @@ class TableScope:
             self._replace(node)
         for column in tree.find_all(exp.Column):
             # In `schema.table.column` the view is known by the name of the table alone.
-            if column.db and ((column.catalog or self.catalog).lower(), column.db.lower(), column.table.lower()) in named:
+            if (
+                column.db
+                and ((column.catalog or self.catalog).lower(), column.db.lower(), column.table.lower())
+                in named
+            ):
                 column.set("db", None)
                 column.set("catalog", None)
 

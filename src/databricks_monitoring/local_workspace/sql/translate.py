@@ -10,16 +10,25 @@ from sqlglot.dialects.duckdb import DuckDB
 from databricks_monitoring.local_workspace.sql import dialect, generators
 from databricks_monitoring.local_workspace.sql.errors import unsupported
 from databricks_monitoring.local_workspace.sql.functions import arrays, casts, dates, documents
-from databricks_monitoring.local_workspace.sql.functions.aggregates import FINISH, within_group
+from databricks_monitoring.local_workspace.sql.functions.aggregates import (
+    DUCKDB_AGGREGATES,
+    FINISH,
+    string_agg,
+    within_group,
+)
 from databricks_monitoring.local_workspace.sql.functions.rules import (
     DUCKDB,
     apply,
     call,
+    function,
     number,
     paren,
     string,
     unresolved,
+    variable,
 )
+
+from databricks_monitoring.local_workspace.sql.macros import OVERLOADED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +82,68 @@ def to_duckdb(tree: exp.Expression, moment: Moment) -> exp.Expression:
             root.parent = None
         else:
             parent.set(key, replacement, index=index)
+    _fix_types(root)
     return root
+
+
+def _fix_types(root: exp.Expression) -> None:
+    """Pass arguments through a lambda where DuckDB would not know their types when it picks a macro.
+
+    It knows those of a lambda's variable, but not of aggregates, window functions and other columns' aliases.
+    """
+    for node in reversed(list(root.walk(bfs=False))):
+        if not isinstance(node, exp.Anonymous) or node.name not in OVERLOADED or not _has_late_type(node):
+            continue
+        _spell_out_aliases(node)
+        names = [f"a{place}" for place in range(len(node.expressions))]
+        fields = [
+            exp.PropertyEQ(this=exp.to_identifier(name, quoted=True), expression=argument)
+            for name, argument in zip(names, node.expressions, strict=True)
+        ]
+        picked = [call("struct_extract", variable("late"), string(name)) for name in names]
+        parent, key, index = node.parent, node.arg_key, node.index
+        inner = function(["late"], call(node.name, *picked))
+        items = exp.Array(expressions=[call("struct_pack", *fields)])
+        fixed = exp.Bracket(this=call("list_transform", items, inner), expressions=[number(1)], offset=1)
+        if parent is None:
+            raise unsupported("an expression that is nothing but a cast of an aggregate")
+        parent.set(key, fixed, index=index)
+
+
+def _spell_out_aliases(node: exp.Anonymous) -> None:
+    """Replace aliases of aggregates in the same select list by what they stand for; lambdas cannot see them."""
+    select = node.find_ancestor(exp.Select)
+    aggregates = {
+        each.alias.lower(): each.this
+        for each in (select.expressions if select else [])
+        if isinstance(each, exp.Alias) and _is_aggregate(each.this)
+    }
+    for column in list(node.find_all(exp.Column)):
+        if not column.table and column.name.lower() in aggregates:
+            column.replace(exp.Paren(this=aggregates[column.name.lower()].copy()))
+
+
+def _is_aggregate(expression: exp.Expression) -> bool:
+    calls = expression.find_all(exp.Anonymous)
+    return expression.find(exp.Window) is not None or any(each.name in DUCKDB_AGGREGATES for each in calls)
+
+
+def _has_late_type(node: exp.Anonymous) -> bool:
+    select = node.find_ancestor(exp.Select)
+    aliases = (
+        {each.alias.lower() for each in select.expressions if isinstance(each, exp.Alias)}
+        if select
+        else set()
+    )
+    for argument in node.expressions:
+        for each in argument.walk(prune=lambda inner: isinstance(inner, exp.Select)):
+            if isinstance(each, exp.Window | exp.Filter):
+                return True
+            if isinstance(each, exp.Anonymous) and each.name in DUCKDB_AGGREGATES:
+                return True
+            if isinstance(each, exp.Column) and not each.table and each.name.lower() in aliases:
+                return True
+    return False
 
 
 def render(tree: exp.Expression) -> str:
@@ -132,7 +202,15 @@ def _rewritten(node: exp.Expression, moment: Moment) -> exp.Expression:  # noqa:
     if isinstance(node, exp.Trim):
         return _trim(node)
     if isinstance(node, exp.Substring):
-        return apply("substring", [part for part in (node.this, node.args.get("start"), node.args.get("length")) if part is not None], moment)
+        return apply(
+            "substring",
+            [
+                part
+                for part in (node.this, node.args.get("start"), node.args.get("length"))
+                if part is not None
+            ],
+            moment,
+        )
     if isinstance(node, exp.StrPosition):
         return apply("instr", [node.this, node.args["substr"]], moment)
     if isinstance(node, exp.Placeholder | exp.Parameter):
@@ -141,8 +219,24 @@ def _rewritten(node: exp.Expression, moment: Moment) -> exp.Expression:  # noqa:
         return apply(_NAMED_BY_PARSER[type(node)], [], moment)
     if isinstance(node, exp.HexString):
         return call("unhex", string(node.name))
+    if isinstance(node, exp.GroupConcat):
+        return string_agg(node)
+    if isinstance(node, exp.Values):
+        return _values(node)
     if isinstance(node, exp.Func) and not isinstance(node, _SAME_MEANING):
         raise unresolved(node.sql_name().lower())
+    return node
+
+
+def _values(node: exp.Values) -> exp.Expression:
+    """Return VALUES with Databricks' names for columns that have none."""
+    alias = node.args.get("alias")
+    if (alias is not None and alias.columns) or not isinstance(node.parent, exp.From | exp.Join):
+        return node
+    width = len(node.expressions[0].expressions) if isinstance(node.expressions[0], exp.Tuple) else 1
+    columns = [exp.to_identifier(f"col{place}", quoted=True) for place in range(1, width + 1)]
+    name = alias.this if alias is not None else exp.to_identifier("__values", quoted=True)
+    node.set("alias", exp.TableAlias(this=name, columns=columns))
     return node
 
 
@@ -196,7 +290,9 @@ def column_name(expression: exp.Expression) -> str:
     if isinstance(expression, exp.JSONExtract):
         return str(expression.expression.expressions[-1].this)
     if isinstance(expression, exp.Literal | exp.Boolean | exp.Null):
-        return str(expression.this).lower() if isinstance(expression, exp.Boolean) else expression.name or "NULL"
+        return (
+            str(expression.this).lower() if isinstance(expression, exp.Boolean) else expression.name or "NULL"
+        )
     shown = expression.copy()
     for node in list(shown.walk(bfs=False)):
         if isinstance(node, exp.Anonymous):

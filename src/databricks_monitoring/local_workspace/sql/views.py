@@ -63,16 +63,24 @@ def create(tree: exp.Create, execution: Execution) -> Outcome:
     name = execution.scope.name(node)
     execution.scope.require_schema(name.parent)
     if execution.tables.exists(name):
-        raise failure("EXPECT_VIEW_NOT_TABLE", f"`{name}` is a table; CREATE VIEW needs a name of its own.", "42809")
+        raise failure(
+            "EXPECT_VIEW_NOT_TABLE", f"`{name}` is a table; CREATE VIEW needs a name of its own.", "42809"
+        )
     if exists(execution.tables, name) and not tree.args.get("replace"):
         if tree.args.get("exists"):
             return nothing()
-        raise failure("TABLE_OR_VIEW_ALREADY_EXISTS", f"The view `{name}` already exists. Use CREATE OR REPLACE VIEW.", "42P07")
+        raise failure(
+            "TABLE_OR_VIEW_ALREADY_EXISTS",
+            f"The view `{name}` already exists. Use CREATE OR REPLACE VIEW.",
+            "42P07",
+        )
     text = dialect.text(tree.expression)
     outcome = execution.query(tree.expression)
     if columns and len(columns) != len(outcome.names):
         raise failure(
-            "CREATE_VIEW_COLUMN_ARITY_MISMATCH", f"The view names {len(columns)} columns, its query has {len(outcome.names)}.", "21S01"
+            "CREATE_VIEW_COLUMN_ARITY_MISMATCH",
+            f"The view names {len(columns)} columns, its query has {len(outcome.names)}.",
+            "21S01",
         )
     body = {
         "text": text,

@@ -47,7 +47,10 @@ def insert(tree: exp.Insert, execution: Execution) -> Outcome:
         relation = execution.relation(execution.translated(query_of(source)))
         projection = _projection(relation, target, named, by_name=bool(tree.args.get("by_name")))
         rows = append(
-            relation.project(projection), target, execution, mode="overwrite" if tree.args.get("overwrite") else "append"
+            relation.project(projection),
+            target,
+            execution,
+            mode="overwrite" if tree.args.get("overwrite") else "append",
         )
     return counts({"num_affected_rows": rows, "num_inserted_rows": rows})
 
@@ -55,9 +58,7 @@ def insert(tree: exp.Insert, execution: Execution) -> Outcome:
 def query_of(source: exp.Expression) -> exp.Expression:
     """Return what gives the rows of an INSERT as a query."""
     if isinstance(source, exp.Values):
-        # A VALUES clause becomes a query with columns col1, col2 ... of its own.
-        return exp.Select(expressions=[exp.Star()], from_=exp.From(this=exp.Subquery(
-            this=source, alias=exp.TableAlias(this=exp.to_identifier("rows", quoted=True)))))
+        return exp.Select(expressions=[exp.Star()], from_=exp.From(this=source))
     if isinstance(source, exp.Table):
         return exp.Select(expressions=[exp.Star()], from_=exp.From(this=source))
     return source
@@ -93,7 +94,9 @@ def _projection(relation: duckdb.DuckDBPyRelation, target: Target, named: list[s
     columns = [target.column(name) for name in named] if named else target.columns
     if len(columns) != len(given):
         raise failure(
-            "INSERT_COLUMN_ARITY_MISMATCH." + ("NOT_ENOUGH" if len(given) < len(columns) else "TOO_MANY") + "_DATA_COLUMNS",
+            "INSERT_COLUMN_ARITY_MISMATCH."
+            + ("NOT_ENOUGH" if len(given) < len(columns) else "TOO_MANY")
+            + "_DATA_COLUMNS",
             f"Cannot write to `{target.name}`: {len(columns)} columns are written, the data has {len(given)} "
             f"({', '.join(given[:12])}).",
             "21S01",
@@ -127,7 +130,9 @@ def _delete(node: exp.Expression, condition: exp.Expression | None, execution: E
         change = _Change(target, node, condition or exp.true(), execution)
         rows = change.count()
         if rows and not change.push_down_delete():
-            keep = exp.Not(this=exp.Coalesce(this=exp.Paren(this=change.translated), expressions=[exp.false()]))
+            keep = exp.Not(
+                this=exp.Coalesce(this=exp.Paren(this=change.translated), expressions=[exp.false()])
+            )
             change.overwrite([exp.column(column.name, quoted=True) for column in target.columns], keep)
     return counts({"num_affected_rows": rows})
 
@@ -144,12 +149,17 @@ def update(tree: exp.Update, execution: Execution) -> Outcome:
         sets = {target.column(each.this.name).name: each.expression for each in tree.expressions}
         change = _Change(target, node, where.this if where else exp.true(), execution)
         values = {
-            column: target.assigned(target.column(column), change.expression(value)) for column, value in sets.items()
+            column: target.assigned(target.column(column), change.expression(value))
+            for column, value in sets.items()
         }
         rows = change.count()
         if rows and not change.push_down_update(sets):
             changed = [
-                when(exp.Paren(this=change.translated.copy()), values[column.name], exp.column(column.name, quoted=True))
+                when(
+                    exp.Paren(this=change.translated.copy()),
+                    values[column.name],
+                    exp.column(column.name, quoted=True),
+                )
                 if column.name in values
                 else exp.column(column.name, quoted=True)
                 for column in target.columns
@@ -161,7 +171,9 @@ def update(tree: exp.Update, execution: Execution) -> Outcome:
 class _Change:
     """An UPDATE or DELETE: its condition, how many rows it meets, and the two ways to carry it out."""
 
-    def __init__(self, target: Target, node: exp.Expression, condition: exp.Expression, execution: Execution) -> None:
+    def __init__(
+        self, target: Target, node: exp.Expression, condition: exp.Expression, execution: Execution
+    ) -> None:
         self._target = target
         self._execution = execution
         self._alias = node.alias_or_name
@@ -197,7 +209,9 @@ class _Change:
             return False
         updates = {quoted(column): str(value) for column, value in values.items()}
         self._commit(
-            lambda table, commit: table.update(updates=updates, predicate=predicate or None, commit_properties=commit)
+            lambda table, commit: table.update(
+                updates=updates, predicate=predicate or None, commit_properties=commit
+            )
         )
         return True
 
@@ -220,7 +234,9 @@ class _Change:
         ]
         append(self._select(named, keep), self._target, self._execution, mode="overwrite")
 
-    def _select(self, items: list[exp.Expression], condition: exp.Expression | None) -> duckdb.DuckDBPyRelation:
+    def _select(
+        self, items: list[exp.Expression], condition: exp.Expression | None
+    ) -> duckdb.DuckDBPyRelation:
         view = self._execution.scope.view(self._target.name)
         source = exp.Table(
             this=exp.to_identifier(view, quoted=True),

@@ -21,6 +21,7 @@ from databricks_monitoring.local_workspace.sql.functions.rules import (
     renamed,
     rule,
     same,
+    string,
     variable,
     when,
 )
@@ -54,6 +55,23 @@ AGGREGATES = frozenset(
     "first_value last_value collect_list collect_set array_agg median percentile percentile_approx approx_percentile "
     "percentile_cont percentile_disc try_sum try_avg".split()
 )
+
+
+DUCKDB_AGGREGATES = frozenset(
+    "sum avg min max any_value mode stddev_samp stddev_pop var_samp var_pop bool_and bool_or count_if corr covar_pop "
+    "covar_samp kurtosis_pop arg_max_null arg_min_null approx_count_distinct count first last list quantile_cont "
+    "quantile_disc string_agg row_number rank dense_rank percent_rank cume_dist ntile lag lead nth_value".split()
+)
+
+
+def string_agg(node: exp.GroupConcat) -> exp.Expression:
+    """Return the translation of LISTAGG and STRING_AGG, which may have an order of their own."""
+    separator = node.args.get("separator") or string("")
+    value = node.this
+    if isinstance(value, exp.Order):
+        order = exp.Order(this=separator, expressions=value.expressions)
+        return call("string_agg", value.this, order)
+    return call("string_agg", value, separator)
 
 
 @rule("approx_count_distinct", least=1, most=2)
@@ -101,7 +119,9 @@ for _name, _plain in {
     _first_or_last(_name, _plain)
 
 
-def _finished(aggregate: exp.Expression, finish: Callable[[exp.Expression], exp.Expression]) -> exp.Expression:
+def _finished(
+    aggregate: exp.Expression, finish: Callable[[exp.Expression], exp.Expression]
+) -> exp.Expression:
     aggregate.meta[FINISH] = finish
     return aggregate
 
@@ -147,7 +167,9 @@ def _shares(argument: exp.Expression) -> exp.Expression:
             value = value.expressions[0]
         if not isinstance(value, exp.Literal) or not 0 <= float(value.this) <= 1:
             raise failure(
-                "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE", "The percentage must be a literal between 0.0 and 1.0.", "42K09"
+                "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
+                "The percentage must be a literal between 0.0 and 1.0.",
+                "42K09",
             )
     return argument
 

@@ -171,7 +171,6 @@ def forall(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
     return call("spark_all", call("list_transform", arguments[0], function(*_lambda(arguments[1], "forall"))))
 
 
-
 @rule("aggregate", "reduce", least=3, most=4)
 def aggregate(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
     """Fold an array from a start value, then pass the result through a last function."""

@@ -101,7 +101,10 @@ def typeof(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
         for theirs, ours in _TYPE_NAMES.items()
     ]
     nested = exp.RegexpLike(this=name.copy(), expression=string(r"[\[(]"))
-    refusal = call("error", string(
-        "[UNSUPPORTED_FEATURE.LOCAL_WORKSPACE] The local workspace does not support typeof nested types. SQLSTATE: 0A000"
-    ))
+    refusal = call(
+        "error",
+        string(
+            "[UNSUPPORTED_FEATURE.LOCAL_WORKSPACE] The local workspace does not support typeof nested types. SQLSTATE: 0A000"
+        ),
+    )
     return exp.Case(ifs=ifs, default=when(nested, refusal, call("lower", name)))

@@ -42,7 +42,9 @@ def _unit(argument: exp.Expression) -> str:
     name = argument.name.lower()
     if isinstance(argument, exp.Column | exp.Var | exp.Literal) and name in _UNITS:
         return _UNITS[name]
-    raise failure("INVALID_PARAMETER_VALUE.DATETIME_UNIT", f"`{name or argument.sql()}` is no unit of time.", "22023")
+    raise failure(
+        "INVALID_PARAMETER_VALUE.DATETIME_UNIT", f"`{name or argument.sql()}` is no unit of time.", "22023"
+    )
 
 
 def _time(value: exp.Expression) -> exp.Expression:
@@ -160,7 +162,9 @@ def date_sub(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
 @rule("add_months", least=2)
 def add_months(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
     """Return a date some months later, the last day of a shorter month."""
-    return cast(exp.Add(this=_date(arguments[0]), expression=call("to_months", cast(arguments[1], "INTEGER"))), "DATE")
+    return cast(
+        exp.Add(this=_date(arguments[0]), expression=call("to_months", cast(arguments[1], "INTEGER"))), "DATE"
+    )
 
 
 @rule("datediff", "date_diff", least=2, most=3)
@@ -177,8 +181,15 @@ def timestampdiff(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
     return _between(arguments)
 
 
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+
+
 def _between(arguments: list[exp.Expression]) -> exp.Expression:
-    return call("date_sub", string(_unit(arguments[0])), _time(arguments[1]), _time(arguments[2]))
+    unit = _unit(arguments[0])
+    if unit not in _MONTHS:
+        return call("date_sub", string(unit), _time(arguments[1]), _time(arguments[2]))
+    months = call("spark_months_between", _time(arguments[1]), _time(arguments[2]))
+    return cast(call("trunc", exp.Div(this=months, expression=number(_MONTHS[unit]))), "BIGINT")
 
 
 @rule("last_day")
@@ -256,7 +267,9 @@ def from_unixtime(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
     """Return seconds since the epoch as text."""
     pattern = text_of(arguments[1], "The pattern") if len(arguments) > 1 else "yyyy-MM-dd HH:mm:ss"
     micros = exp.Mul(this=paren(arguments[0]), expression=number(1_000_000))
-    return call("strftime", call("make_timestamp", cast(micros, "BIGINT")), string(strftime(pattern, parsing=False)))
+    return call(
+        "strftime", call("make_timestamp", cast(micros, "BIGINT")), string(strftime(pattern, parsing=False))
+    )
 
 
 def _parsed(arguments: list[exp.Expression], function: str = "strptime") -> exp.Expression:

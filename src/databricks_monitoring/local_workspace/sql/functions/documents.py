@@ -100,7 +100,9 @@ def schema_type(text: str) -> DeltaType:
             continue
         if isinstance(tree, exp.Cast) and tree.to.this != exp.DataType.Type.USERDEFINED:
             return types.from_sql(tree.to)
-    raise failure("PARSE_SYNTAX_ERROR", f"The schema {text!r} is neither a type nor a list of columns.", "42601")
+    raise failure(
+        "PARSE_SYNTAX_ERROR", f"The schema {text!r} is neither a type nor a list of columns.", "42601"
+    )
 
 
 @rule("from_json", least=2, most=3)
@@ -114,7 +116,11 @@ def from_json(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
     kind = schema_type(text_of(arguments[1], "The schema of from_json"))
     document = arguments[0]
     if isinstance(kind, dict) and kind["type"] == "struct":
-        document = when(call("json_valid", document), document.copy(), when(is_null(document.copy()), exp.Null(), string("{}")))
+        document = when(
+            call("json_valid", document),
+            document.copy(),
+            when(is_null(document.copy()), exp.Null(), string("{}")),
+        )
     else:
         document = call("spark_valid_json", document)
     return _read(document, kind, (f"v{place}" for place in count(1)))
@@ -126,7 +132,9 @@ def _read(document: exp.Expression, kind: DeltaType, names: Iterator[str]) -> ex
         return _typed(raw, kind, names)
     # One element goes through `list_transform`, so that the text is read once however often its value is used.
     name = next(names)
-    once = call("list_transform", exp.Array(expressions=[raw]), function([name], _typed(variable(name), kind, names)))
+    once = call(
+        "list_transform", exp.Array(expressions=[raw]), function([name], _typed(variable(name), kind, names))
+    )
     return exp.Bracket(this=once, expressions=[number(1)], offset=1)
 
 
@@ -158,7 +166,9 @@ def _typed(value: exp.Expression, kind: DeltaType, names: Iterator[str]) -> exp.
         return _scalar(value, kind)
     if kind["type"] == "array":
         name = next(names)
-        return call("list_transform", value, function([name], _typed(variable(name), kind["elementType"], names)))
+        return call(
+            "list_transform", value, function([name], _typed(variable(name), kind["elementType"], names))
+        )
     if kind["type"] == "map":
         if kind["keyType"] != "string":
             raise unsupported("from_json into a map whose keys are not texts")
@@ -172,7 +182,9 @@ def _typed(value: exp.Expression, kind: DeltaType, names: Iterator[str]) -> exp.
     fields = [
         exp.PropertyEQ(
             this=exp.to_identifier(field["name"], quoted=True),
-            expression=_typed(call("struct_extract", value.copy(), string(field["name"])), field["type"], names),
+            expression=_typed(
+                call("struct_extract", value.copy(), string(field["name"])), field["type"], names
+            ),
         )
         for field in kind["fields"]
     ]

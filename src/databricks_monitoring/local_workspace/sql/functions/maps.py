@@ -27,7 +27,9 @@ renamed("map_concat", "map_concat", 0, None)
 def mapped(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
     """Return keys and values, given in turn, as a map."""
     if len(arguments) % 2:
-        raise failure("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "The `map` requires 2n (n > 0) parameters.", "42605")
+        raise failure(
+            "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "The `map` requires 2n (n > 0) parameters.", "42605"
+        )
     return call("map", exp.Array(expressions=arguments[::2]), exp.Array(expressions=arguments[1::2]))
 
 
@@ -109,5 +111,8 @@ def struct(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
 def _struct(fields: list[tuple[str, exp.Expression]]) -> exp.Expression:
     return call(
         "struct_pack",
-        *(exp.PropertyEQ(this=exp.to_identifier(name, quoted=True), expression=value) for name, value in fields),
+        *(
+            exp.PropertyEQ(this=exp.to_identifier(name, quoted=True), expression=value)
+            for name, value in fields
+        ),
     )

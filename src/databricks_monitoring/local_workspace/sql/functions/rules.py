@@ -43,7 +43,9 @@ class Rule:
     def __call__(self, arguments: list[exp.Expression], moment: Moment) -> exp.Expression:
         """Return the translation of a call, or refuse its number of arguments."""
         if len(arguments) < self.least or (self.most is not None and len(arguments) > self.most):
-            wanted = str(self.least) if self.least == self.most else f"{self.least} to {self.most or 'any number'}"
+            wanted = (
+                str(self.least) if self.least == self.most else f"{self.least} to {self.most or 'any number'}"
+            )
             raise failure(
                 "WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
                 f"The `{self.name}` requires {wanted} parameters but the actual number is {len(arguments)}.",
@@ -114,7 +116,9 @@ def paren(value: exp.Expression) -> exp.Expression:
     return exp.Paren(this=value) if isinstance(value, exp.Binary | exp.Unary | exp.Case) else value
 
 
-def when(condition: exp.Expression, then: exp.Expression, otherwise: exp.Expression | None = None) -> exp.Case:
+def when(
+    condition: exp.Expression, then: exp.Expression, otherwise: exp.Expression | None = None
+) -> exp.Case:
     """Return CASE WHEN condition THEN then ELSE otherwise END."""
     return exp.Case(ifs=[exp.If(this=condition, true=then)], default=otherwise)
 

@@ -178,7 +178,11 @@ def array_join(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
     items = arguments[0]
     if len(arguments) == 3:  # noqa: PLR2004
         element = call("spark_string", variable("element"))
-        items = call("list_transform", items, function(["element"], exp.Coalesce(this=element, expressions=[arguments[2]])))
+        items = call(
+            "list_transform",
+            items,
+            function(["element"], exp.Coalesce(this=element, expressions=[arguments[2]])),
+        )
     return call("array_to_string", items, arguments[1])
 
 
