@@ -128,9 +128,10 @@ def test_every_chart_has_a_name_and_its_data_as_a_table(visit: Visit, dashboard_
     for tile in page.locator(".tile.chart").all():
         name = tile.locator("h2").inner_text()
         assert name
-        assert tile.locator("[role=img]").get_attribute("aria-labelledby") == tile.locator(
-            "h2"
-        ).get_attribute("id")
+        heading = tile.locator("h2").get_attribute("id")
+        chart = tile.locator(".chart")
+        assert chart.get_attribute("aria-labelledby") == heading
+        assert chart.get_attribute("role") == "graphics-document"
         tile.locator("summary").click()
         assert tile.locator("details table tbody tr").first.is_visible()
         tile.locator("summary").click()

@@ -269,6 +269,20 @@ class Monitors:
             except NotFound:
                 # Deleted while it waited.
                 logger.info("monitor %s is gone", table_id)
+            except Exception as error:
+                # Recorded where the user looks; the queue must go on for every other monitor.
+                logger.exception("monitor %s could not be worked on", table_id)
+                self._give_up(table_id, refresh_id, f"{type(error).__name__}: {error}")
+
+    def _give_up(self, table_id: str, refresh_id: int | None, reason: str) -> None:
+        with self._lock:
+            self._running = None
+            if refresh_id is not None:
+                outcome = RefreshOutcome(succeeded=False, message=reason)
+                self._end(self.get_refresh(table_id, refresh_id), outcome)
+                return
+            status = DataProfilingStatus.DATA_PROFILING_STATUS_ERROR
+            self._put(replace(self.get(table_id), status=status, failure=reason))
 
     def _activate(self, table_id: str) -> None:
         self._worker.warm()
