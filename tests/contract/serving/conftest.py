@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,7 +58,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, saved_model: Path) -> Itera
     running.post("/api/2.0/serving-endpoints", BASIC)
     deployed(running.client(), "basic")
     yield running
-    running.end(signal.SIGTERM)
+    running.end()
 
 
 @pytest.fixture(scope="session")

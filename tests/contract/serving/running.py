@@ -1,4 +1,4 @@
-"""A workspace of endpoints in a process of its own, and what tests ask of it."""
+"""A workspace that a test starts, kills and asks."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import http.client
 import json
 import os
 import shutil
-import subprocess
-import sys
+import signal
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.config import Config
 from databricks.sdk.service.serving import EndpointStateConfigUpdate, ServingEndpointDetailed
 from deltalake import DeltaTable
 
+from databricks_monitoring.local_workspace import control
 from databricks_monitoring.local_workspace.storage import Store
 from databricks_monitoring.names import TableName
 
 if TYPE_CHECKING:
-    import signal
     from collections.abc import Callable
+    from pathlib import Path
 
 MODEL = "main.default.obedient"
 _SECONDS = 60.0
-_REPOSITORY = Path(__file__).parents[3]
+_TOKEN = "a-token-for-tests"  # noqa: S105 - of a server on this machine that lives as long as a test
 
 
 @dataclass
@@ -49,34 +49,32 @@ def _refuse_constant(name: str) -> None:
 
 @dataclass
 class Running:
-    """The process that serves `root`."""
+    """The server of the workspace in `root`, started with these settings."""
 
     root: Path
     environment: dict[str, str] = field(default_factory=dict)
     port: int = 0
-    process: subprocess.Popen[str] | None = None
+    pid: int = 0
 
     def start(self) -> None:
-        self.process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "tests.contract.serving.program", str(self.root)],
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=_REPOSITORY,
-            env=os.environ | self.environment,
-        )
-        assert self.process.stdout is not None
-        self.port = int(self.process.stdout.readline())
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            record = control.start(self.root, host="127.0.0.1", port=0, token=_TOKEN)
+        assert record.pid is not None
+        self.port, self.pid = record.port, record.pid
 
-    def end(self, by: signal.Signals) -> None:
-        assert self.process is not None
-        self.process.send_signal(by)
-        self.process.wait(_SECONDS)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+    def end(self) -> None:
+        control.stop(self.root)
+        os.waitpid(self.pid, 0)
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
 
     def client(self) -> WorkspaceClient:
         return WorkspaceClient(
-            config=Config(host=f"http://127.0.0.1:{self.port}", token="t", retry_timeout_seconds=5)  # noqa: S106
+            config=Config(host=f"http://127.0.0.1:{self.port}", token=_TOKEN, retry_timeout_seconds=5)
         )
 
     def post(
@@ -90,7 +88,9 @@ class Running:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_SECONDS)
         try:
-            headers = {} if content_type is None else {"Content-Type": content_type}
+            headers = {"Authorization": f"Bearer {_TOKEN}"}
+            if content_type is not None:
+                headers["Content-Type"] = content_type
             connection.request(method, path, raw, headers)
             response = connection.getresponse()
             headers = {key.lower(): value for key, value in response.getheaders()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -36,8 +35,7 @@ def own(tmp_path: Path, saved_model: Path) -> Iterator[Running]:
     running.post("/api/2.0/serving-endpoints", BASIC)
     deployed(running.client(), "basic")
     yield running
-    if running.process is not None and running.process.poll() is None:
-        running.end(signal.SIGTERM)
+    running.end()
 
 
 def test_a_row_has_the_twelve_columns(served: Running) -> None:
@@ -102,9 +100,8 @@ def test_what_was_answered_is_in_the_table_exactly_once_after_a_kill(own: Runnin
     with ThreadPoolExecutor(4) as threads:
         asking = [threads.submit(ask, worker) for worker in range(4)]
         assert enough.wait(60)
-        assert own.process is not None
-        models = psutil.Process(own.process.pid).children(recursive=True)
-        own.end(signal.SIGKILL)
+        models = psutil.Process(own.pid).children(recursive=True)
+        own.kill()
         for one in asking:
             one.result()
     assert models
@@ -117,7 +114,7 @@ def test_what_was_answered_is_in_the_table_exactly_once_after_a_kill(own: Runnin
     assert answered <= set(logged)
     assert len(logged) <= len(answered) + 4
 
-    own.end(signal.SIGKILL)
+    own.kill()
     own.start()
     again = own.payloads("basic_payload", expect=len(logged))
     assert sorted(row["client_request_id"] for row in again) == sorted(logged)
