@@ -98,7 +98,7 @@ def missing_table(client: WorkspaceClient, name: TableName) -> MissingError:
     except (CatalogNotFoundError, SchemaNotFoundError) as error:
         return error
     tables = [item.name or "" for item in client.tables.list(name.catalog, name.schema, omit_columns=True)]
-    return TableNotFoundError(str(name), tables, where=f"schema {name.parent}")
+    return TableNotFoundError(name.name, tables, where=f"schema {name.parent}")
 
 
 def require_table(client: WorkspaceClient, name: TableName) -> TableInfo:

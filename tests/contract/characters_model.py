@@ -10,10 +10,16 @@ from mlflow.pyfunc.model import PythonModel
 
 if TYPE_CHECKING:
     import pandas as pd
+    from mlflow.pyfunc.model import PythonModelContext
 
 
 class Tall(PythonModel):
-    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> list[int]:  # noqa: ANN401, ARG002
+    def predict(
+        self,
+        context: PythonModelContext,  # noqa: ARG002 - MLflow passes it
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> list[int]:
         universes = set(model_input["Universe"])
         if "refuse" in universes:
             raise MlflowException("This universe is refused.")

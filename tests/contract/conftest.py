@@ -69,7 +69,9 @@ def tall_model(client: WorkspaceClient, tmp_path_factory: pytest.TempPathFactory
         (broken / "characters_model.py").write_text("import a_module_that_is_missing\n", encoding="utf-8")
         client.schemas.create(SCHEMA.schema, SCHEMA.catalog)
         for path in (good, good, broken):
-            mlflow.register_model(path.as_uri(), str(MODEL))
+            # Registering takes the files away.
+            copy = shutil.copytree(path, tmp_path_factory.mktemp("version") / "model")
+            mlflow.register_model(Path(copy).as_uri(), str(MODEL))
         mlflow.MlflowClient().set_registered_model_alias(str(MODEL), "latest-model", "1")
         mlflow.set_tracking_uri(before[0])
         mlflow.set_registry_uri(before[1])

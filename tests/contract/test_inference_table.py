@@ -38,12 +38,12 @@ COLUMNS = ["Height", "Universe", "Teams", "Magic"]
 CHARACTERS: list[dict[str, object]] = [
     {"Height": 1.9, "Universe": "Earth-616", "Teams": 2, "Magic": True},
     {"Height": 1.7, "Universe": None, "Teams": 0, "Magic": False},
-    {"Height": None, "Universe": "Earth-65", "Teams": None, "Magic": True},
+    {"Height": None, "Universe": "Earth-65", "Teams": 1, "Magic": True},
 ]
 EXPECTED = [
     {"Height": 1.9, "Universe": "Earth-616", "Teams": 2, "Magic": True, "prediction": "1"},
     {"Height": 1.7, "Universe": None, "Teams": 0, "Magic": False, "prediction": "0"},
-    {"Height": None, "Universe": "Earth-65", "Teams": None, "Magic": True, "prediction": "0"},
+    {"Height": None, "Universe": "Earth-65", "Teams": 1, "Magic": True, "prediction": "0"},
 ]
 FORMATS: dict[str, dict[str, object]] = {
     "records": {"dataframe_records": CHARACTERS},
@@ -200,13 +200,14 @@ def test_payloads_of_the_older_kind(sql: SqlClient) -> None:
     table, payload = SCHEMA.table("legacy"), SCHEMA.table("legacy_payload")
     sql.execute(
         f"CREATE TABLE {payload.quoted} (client_request_id STRING, databricks_request_id STRING, "
-        "`date` DATE, timestamp_ms BIGINT, status_code INT, sampling_fraction DOUBLE, execution_time_ms BIGINT, "
-        "request STRING, response STRING, request_metadata MAP<STRING, STRING>)"
+        "`date` DATE, timestamp_ms BIGINT, status_code INT, sampling_fraction DOUBLE, "
+        "execution_time_ms BIGINT, request STRING, response STRING, request_metadata MAP<STRING, STRING>)"
     )
     for number, body in enumerate(('{"inputs": {"a": [1.5], "b": ["x"]}}', '{"inputs": 3}')):
         sql.execute(
-            f"INSERT INTO {payload.quoted} SELECT NULL, :id, DATE'2025-06-01', "  # noqa: S608 - bound
-            "1748772000000, 200, 1.0D, 3, :body, '{\"predictions\": [\"yes\"]}', map('model_name', 'main.s.churn', 'model_version', '4')",
+            f"INSERT INTO {payload.quoted} SELECT NULL, :id, DATE'2025-06-01', "
+            '1748772000000, 200, 1.0D, 3, :body, \'{"predictions": ["yes"]}\', '
+            "map('model_name', 'main.s.churn', 'model_version', '4')",
             {"id": f"old{number}", "body": body},
         )
     create_inference_table(sql, table, payload, SIGNATURE, "classification")

@@ -4,7 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from databricks.sdk.errors import BadRequest
-from databricks.sdk.service.serving import AiGatewayUsageTrackingConfig
+from databricks.sdk.service.serving import (
+    AiGatewayRateLimit,
+    AiGatewayRateLimitKey,
+    AiGatewayRateLimitRenewalPeriod,
+)
 
 from databricks_monitoring.errors import (
     AliasNotFoundError,
@@ -133,10 +137,15 @@ def test_failures_of_requests(setup: ServingSetup, endpoint: str) -> None:
 
 
 def test_logging_may_stop_move_and_start_again(setup: ServingSetup, endpoint: str) -> None:
+    limit = AiGatewayRateLimit(
+        calls=10_000,
+        key=AiGatewayRateLimitKey.ENDPOINT,
+        renewal_period=AiGatewayRateLimitRenewalPeriod.MINUTE,
+    )
     setup.client.serving_endpoints.put_ai_gateway(
         endpoint,
         inference_table_config=setup.get(endpoint).ai_gateway.inference_table_config,  # type: ignore[union-attr] # set above
-        usage_tracking_config=AiGatewayUsageTrackingConfig(enabled=True),
+        rate_limits=[limit],
     )
     setup.disable_inference_table(endpoint)
     moved = setup.enable_inference_table(endpoint, "mlops_aut", "characters", "moved_logs")
@@ -145,7 +154,7 @@ def test_logging_may_stop_move_and_start_again(setup: ServingSetup, endpoint: st
     assert back == "mlops_aut.characters.setup_logs_payload"
     gateway = setup.get(endpoint).ai_gateway
     assert gateway is not None
-    assert gateway.usage_tracking_config == AiGatewayUsageTrackingConfig(enabled=True)
+    assert gateway.rate_limits == [limit]
     with pytest.raises(SchemaNotFoundError):
         setup.enable_inference_table(endpoint, "mlops_aut", "nowhere", "logs")
 

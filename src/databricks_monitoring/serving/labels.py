@@ -73,19 +73,25 @@ def merge_labels(
     value = _as_label(label, given[label_col.lower()], types["label"])
     order = f"{quote(timestamp_col)} DESC, {label}" if timestamp_col else label
     selected = ", ".join(f"{column} AS k{number}" for number, column in enumerate(groups))
-    matches = [f"t.{quote(key)} = s.k{number}" for number, key in enumerate(keys)]
+    matches = [f"r.{quote(key)} = k.k{number}" for number, key in enumerate(keys)]
     if position_col:
-        matches.append(f"split_part(t.`row_id`, '_', -1) = CAST(s.k{len(keys)} AS STRING)")
+        matches.append(f"split_part(r.`row_id`, '_', -1) = CAST(k.k{len(keys)} AS STRING)")
+    # Rows to change are found first and then named by their id, so that nothing else is rewritten.
     rows = sql.execute(
         f"""MERGE INTO {target.quoted} AS t
 USING (
-  SELECT {selected}, {value} AS new_label
-  FROM {source.quoted}
-  WHERE {known}
-  QUALIFY row_number() OVER (PARTITION BY {", ".join(groups)} ORDER BY {order}) = 1
+  SELECT r.`row_id`, k.new_label
+  FROM {target.quoted} AS r
+  JOIN (
+    SELECT {selected}, {value} AS new_label
+    FROM {source.quoted}
+    WHERE {known}
+    QUALIFY row_number() OVER (PARTITION BY {", ".join(groups)} ORDER BY {order}) = 1
+  ) AS k ON {" AND ".join(matches)}
+  WHERE NOT (r.`label` <=> k.new_label)
 ) AS s
-ON {" AND ".join(matches)}
-WHEN MATCHED AND NOT (t.`label` <=> s.new_label) THEN UPDATE SET `label` = s.new_label"""  # noqa: S608 - quoted
+ON t.`row_id` = s.`row_id`
+WHEN MATCHED THEN UPDATE SET `label` = s.new_label"""  # noqa: S608 - quoted
     )
     count = changed(rows, "num_updated_rows")
     logger.info("labelled %d rows of %s from %s", count, target, source)
