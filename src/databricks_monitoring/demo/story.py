@@ -27,7 +27,7 @@ from databricks_monitoring.demo.training import ALIAS, MODEL, train_and_register
 from databricks_monitoring.monitoring.drift_analysis import analyze_drift
 from databricks_monitoring.monitoring.framework import MonitoringFramework
 from databricks_monitoring.monitoring.lakehouse_monitor import LakehouseMonitor
-from databricks_monitoring.monitoring.monitored_tables import find_monitored_tables
+from databricks_monitoring.monitoring.monitored_tables import find_layouts
 from databricks_monitoring.names import SchemaName, TableName
 from databricks_monitoring.serving.inference_table import unpack
 from databricks_monitoring.serving.labels import merge_labels
@@ -185,7 +185,7 @@ class Story:
                 self._sql, table, LABELS, on="client_request_id", position_col="position"
             )
         self._monitor.refresh_monitor(deployment["monitor_name"])
-        [layout] = find_monitored_tables(self._sql, SCHEMA, monitor=deployment["monitor_name"])
+        [layout] = find_layouts(self._client, SCHEMA, monitor=deployment["monitor_name"])
         rules = load_rules(self._sql, OUTPUT_SCHEMA)[deployment["monitor_name"]]
         self._told.sent += dispatch(self._sql, layout, rules).sent
 
@@ -201,7 +201,7 @@ class Story:
         self._landing.append(frame, LABELS, file_name=f"labels-day-{day:02d}")
 
     def _analyse(self, deployment: Deployment) -> DriftAnalysis:
-        [layout] = find_monitored_tables(self._sql, SCHEMA, monitor=deployment["monitor_name"])
+        [layout] = find_layouts(self._client, SCHEMA, monitor=deployment["monitor_name"])
         return analyze_drift(self._sql, layout, days=traffic.DAYS)
 
     def _set_clock(self, moment: datetime) -> None:
