@@ -13,6 +13,8 @@ from databricks_monitoring.errors import (
     UnknownKeyError,
 )
 from databricks_monitoring.monitoring.framework import MonitoringFramework
+from databricks_monitoring.monitoring.lakehouse_monitor import LakehouseMonitor
+from databricks_monitoring.monitoring.monitored_tables import find_layouts
 from databricks_monitoring.names import SchemaName
 from databricks_monitoring.unity_catalog import schema_exists
 from tests.contract.conftest import MONITORING
@@ -51,12 +53,16 @@ def test_everything_is_there(served: Served) -> None:
     )
     assert json.loads(dashboard.serialized_dashboard or "")["pages"]
     assert client.lakeview.get_published(made["dashboard_id"])
+    [layout] = find_layouts(client, served.table.parent, monitor="inference_logs")
+    assert layout.dashboard_url == made["dashboard_url"]
     rules = load_rules(served.sql, SchemaName("mlops_aut", "characters_monitoring"))
     assert [rule.name for rule in rules[made["monitor_name"]]] == made["alert_rules"]
 
 
 def test_the_same_again_changes_nothing(served: Served, baseline: TableName, tall_model: TableName) -> None:
     client, made = served.client, served.deployment
+    monitor = LakehouseMonitor("mlops_aut", "characters", client)
+    version = monitor.get_config(made["monitor_name"]).monitor_version
     before = client.serving_endpoints.get("tall-serving").as_dict()
     drawn = client.lakeview.get(made["dashboard_id"])
     again = framework(client, tall_model).deploy_with_monitoring(
@@ -67,6 +73,7 @@ def test_the_same_again_changes_nothing(served: Served, baseline: TableName, tal
         tags={"environment": "aut"},
     )
     assert again == made
+    assert monitor.get_config(made["monitor_name"]).monitor_version == version
     assert client.serving_endpoints.get("tall-serving").as_dict() == before
     assert client.lakeview.get(made["dashboard_id"]).etag == drawn.etag
 
