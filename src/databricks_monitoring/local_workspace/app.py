@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from databricks_monitoring.local_workspace import responses
 from databricks_monitoring.local_workspace.auth import TokenAuth
+from databricks_monitoring.local_workspace.rest import responses
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -21,8 +21,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from databricks_monitoring.local_workspace.artifacts import SIGNED_PREFIX
-from databricks_monitoring.local_workspace.responses import error_response
+from databricks_monitoring.local_workspace.rest.responses import error_response
+from databricks_monitoring.local_workspace.tracking.artifacts import SIGNED_PREFIX
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from databricks.sdk.errors import InvalidParameterValue, NotFound, ResourceAlreadyExists, ResourceConflict
 from databricks.sdk.service.dashboards import Dashboard, LifecycleState, PublishedDashboard
 
-from databricks_monitoring.local_workspace.workspace_objects import canonical
+from databricks_monitoring.local_workspace.files.workspace_objects import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

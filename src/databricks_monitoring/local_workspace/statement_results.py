@@ -51,7 +51,7 @@ class StoredResult:
         return sum(chunk.row_count or 0 for chunk in self.chunks)
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """The size of all chunks in Arrow's own form."""
         return sum(chunk.byte_count or 0 for chunk in self.chunks)
 

@@ -234,8 +234,8 @@ def _small(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         if size > INLINE_LIMIT_BYTES:
             raise failure(
                 "INLINE_BYTE_LIMIT_EXCEEDED",
-                f"Inline byte limit exceeded. Statements executed with disposition=INLINE can have a result size of "
-                f"at most {INLINE_LIMIT_BYTES} bytes. Please execute the statement with disposition=EXTERNAL_LINKS.",
+                "Inline byte limit exceeded. Statements executed with disposition=INLINE can have a result size "
+                f"of at most {INLINE_LIMIT_BYTES} bytes. Execute the statement with EXTERNAL_LINKS.",
                 "54000",
             )
         yield batch

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from databricks_monitoring.local_workspace.artifacts import Artifacts
+from databricks_monitoring.local_workspace.catalog.tables import Tables
 from databricks_monitoring.local_workspace.clock import WorkspaceClock
-from databricks_monitoring.local_workspace.endpoints import Endpoints
-from databricks_monitoring.local_workspace.mlflow_server import MlflowServer
-from databricks_monitoring.local_workspace.models import Models
-from databricks_monitoring.local_workspace.monitors import Monitors
+from databricks_monitoring.local_workspace.endpoints.endpoints import Endpoints
+from databricks_monitoring.local_workspace.monitors.monitors import Monitors
 from databricks_monitoring.local_workspace.sql.engine import SqlEngine
 from databricks_monitoring.local_workspace.storage import Store
-from databricks_monitoring.local_workspace.tables import Tables
+from databricks_monitoring.local_workspace.tracking.artifacts import Artifacts
+from databricks_monitoring.local_workspace.tracking.mlflow_server import MlflowServer
+from databricks_monitoring.local_workspace.tracking.models import Models
 from databricks_monitoring.local_workspace.user import USER_NAME
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from databricks.sdk.errors import InvalidParameterValue, NotFound, PermissionDenied
 
-from databricks_monitoring.local_workspace.artifacts import SIGNED_PREFIX, Artifacts
+from databricks_monitoring.local_workspace.tracking.artifacts import SIGNED_PREFIX, Artifacts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ def test_a_signed_url_opens_its_file_for_its_method_only(artifacts: Artifacts) -
 
 
 def test_an_old_url_is_refused(artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("databricks_monitoring.local_workspace.artifacts.VALID_SECONDS", -1)
+    monkeypatch.setattr("databricks_monitoring.local_workspace.tracking.artifacts.VALID_SECONDS", -1)
     with pytest.raises(PermissionDenied, match="expired"):
         artifacts.verified("GET", *_parts(artifacts.signed_url("GET", "1/run/artifacts/a.txt")))
 

@@ -12,9 +12,9 @@ from databricks.sdk.errors import (
 )
 
 from databricks_monitoring.local_workspace.clock import WorkspaceClock
-from databricks_monitoring.local_workspace.models import FAILED, READY, Models
+from databricks_monitoring.local_workspace.tracking.models import FAILED, READY, Models
 from databricks_monitoring.local_workspace.storage import Store
-from databricks_monitoring.local_workspace.tables import Tables
+from databricks_monitoring.local_workspace.catalog.tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

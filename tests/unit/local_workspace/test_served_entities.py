@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 from databricks.sdk.service.serving import EndpointStateConfigUpdate
 
-from databricks_monitoring.local_workspace.endpoint_record import (
+from databricks_monitoring.local_workspace.endpoints.record import (
     ConfigRecord,
     EndpointRecord,
     EntityRecord,
     RouteRecord,
 )
-from databricks_monitoring.local_workspace.served_entities import ServedEntities
+from databricks_monitoring.local_workspace.endpoints.served_entities import ServedEntities
 from databricks_monitoring.local_workspace.storage import Store
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from deltalake import DeltaTable, Schema, write_deltalake
 
 from databricks_monitoring.local_workspace.clock import WorkspaceClock
 from databricks_monitoring.local_workspace.storage import Store
-from databricks_monitoring.local_workspace.tables import Tables
+from databricks_monitoring.local_workspace.catalog.tables import Tables
 from databricks_monitoring.names import SchemaName, TableName
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ from pathlib import Path
 import pyarrow as pa
 from databricks_monitoring.local_workspace.clock import WorkspaceClock
 from databricks_monitoring.local_workspace.storage import Store
-from databricks_monitoring.local_workspace.tables import Tables
+from databricks_monitoring.local_workspace.catalog.tables import Tables
 from databricks_monitoring.names import TableName
 root = Path(sys.argv[1])
 store = Store(root / "workspace.db")

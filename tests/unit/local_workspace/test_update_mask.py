@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from databricks.sdk.errors import InvalidParameterValue
 
-from databricks_monitoring.local_workspace.update_mask import masked
+from databricks_monitoring.local_workspace.rest.update_mask import masked
 
 CURRENT: dict[str, Any] = {
     "object_type": "table",

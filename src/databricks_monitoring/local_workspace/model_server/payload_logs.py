@@ -14,9 +14,9 @@ from databricks_monitoring.names import TableName
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from databricks_monitoring.local_workspace.catalog.tables import Tables
     from databricks_monitoring.local_workspace.model_server.payload_record import PayloadRecord
     from databricks_monitoring.local_workspace.storage import Store
-    from databricks_monitoring.local_workspace.tables import Tables
 
 _ABOUT = "log.json"
 

@@ -14,7 +14,7 @@ from databricks_monitoring.local_workspace.sql.errors import SqlError
 if TYPE_CHECKING:
     from databricks.sdk.service.dataquality import Refresh
 
-    from databricks_monitoring.local_workspace.stored_monitor import StoredMonitor
+    from databricks_monitoring.local_workspace.monitors.stored_monitor import StoredMonitor
     from databricks_monitoring.local_workspace.workspace import Workspace
     from databricks_monitoring.names import TableName
 

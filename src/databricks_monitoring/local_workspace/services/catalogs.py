@@ -12,9 +12,9 @@ from databricks.sdk.service.catalog import (
 )
 from fastapi import APIRouter
 
-from databricks_monitoring.local_workspace.paging import page
-from databricks_monitoring.local_workspace.request_fields import Json, changes, properties, text
-from databricks_monitoring.local_workspace.securables import metastore_id
+from databricks_monitoring.local_workspace.catalog.securables import metastore_id
+from databricks_monitoring.local_workspace.rest.paging import page
+from databricks_monitoring.local_workspace.rest.request_fields import Json, changes, properties, text
 from databricks_monitoring.local_workspace.user import USER_NAME, WORKSPACE_ID
 
 if TYPE_CHECKING:

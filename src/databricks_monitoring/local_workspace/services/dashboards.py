@@ -12,7 +12,7 @@ from databricks.sdk.service.dashboards import Dashboard, ListDashboardsResponse
 from fastapi import APIRouter
 
 from databricks_monitoring.local_workspace.dashboards import Dashboards
-from databricks_monitoring.local_workspace.paging import page
+from databricks_monitoring.local_workspace.rest.paging import page
 
 if TYPE_CHECKING:
     from databricks_monitoring.local_workspace.workspace import Workspace

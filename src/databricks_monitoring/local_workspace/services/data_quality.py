@@ -19,11 +19,11 @@ from databricks.sdk.service.dataquality import (
 )
 from fastapi import APIRouter
 
-from databricks_monitoring.local_workspace.paging import page
-from databricks_monitoring.local_workspace.update_mask import masked
+from databricks_monitoring.local_workspace.rest.paging import page
+from databricks_monitoring.local_workspace.rest.update_mask import masked
 
 if TYPE_CHECKING:
-    from databricks_monitoring.local_workspace.monitors import Monitors
+    from databricks_monitoring.local_workspace.monitors.monitors import Monitors
     from databricks_monitoring.local_workspace.workspace import Workspace
 
 Json = dict[str, Any]

@@ -9,13 +9,13 @@ from databricks.sdk.errors import BadRequest, NotFound, PermissionDenied
 from databricks.sdk.service.files import DirectoryEntry, ListDirectoryResponse
 from fastapi import APIRouter, Response
 
-from databricks_monitoring.local_workspace.file_paths import FilePaths
-from databricks_monitoring.local_workspace.paging import page
-from databricks_monitoring.local_workspace.request_fields import Json  # noqa: TC001 - FastAPI reads it
-from databricks_monitoring.local_workspace.uploads import make_folder
+from databricks_monitoring.local_workspace.files.file_paths import FilePaths
+from databricks_monitoring.local_workspace.files.uploads import make_folder
+from databricks_monitoring.local_workspace.rest.paging import page
+from databricks_monitoring.local_workspace.rest.request_fields import Json  # noqa: TC001 - FastAPI reads it
 
 if TYPE_CHECKING:
-    from databricks_monitoring.local_workspace.file_paths import FilePath
+    from databricks_monitoring.local_workspace.files.file_paths import FilePath
     from databricks_monitoring.local_workspace.workspace import Workspace
 
 _NO_CONTENT = 204

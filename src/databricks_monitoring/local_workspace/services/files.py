@@ -13,9 +13,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
-from databricks_monitoring.local_workspace.file_paths import FilePaths
-from databricks_monitoring.local_workspace.request_fields import Json  # noqa: TC001 - FastAPI reads it
-from databricks_monitoring.local_workspace.uploads import Uploads
+from databricks_monitoring.local_workspace.files.file_paths import FilePaths
+from databricks_monitoring.local_workspace.files.uploads import Uploads
+from databricks_monitoring.local_workspace.rest.request_fields import Json  # noqa: TC001 - FastAPI reads it
 
 if TYPE_CHECKING:
     from databricks_monitoring.local_workspace.workspace import Workspace

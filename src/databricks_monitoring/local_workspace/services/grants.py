@@ -21,8 +21,8 @@ from databricks.sdk.service.catalog import (
 from fastapi import APIRouter
 
 from databricks_monitoring.errors import nearest
-from databricks_monitoring.local_workspace.request_fields import Json, schema_name, table_name, text
-from databricks_monitoring.local_workspace.securables import GRANT
+from databricks_monitoring.local_workspace.catalog.securables import GRANT
+from databricks_monitoring.local_workspace.rest.request_fields import Json, schema_name, table_name, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from databricks_monitoring.local_workspace.model_server.settings import MAX_REQUEST_BYTES
 
 if TYPE_CHECKING:
-    from databricks_monitoring.local_workspace.served_endpoint import Invocation
+    from databricks_monitoring.local_workspace.endpoints.served_endpoint import Invocation
     from databricks_monitoring.local_workspace.workspace import Workspace
 
 

@@ -14,7 +14,7 @@ from databricks.sdk.errors import InvalidParameterValue, NotFound, ResourceDoesN
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from databricks_monitoring.local_workspace.artifacts import SIGNED_PREFIX
+from databricks_monitoring.local_workspace.tracking.artifacts import SIGNED_PREFIX
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,10 +13,10 @@ from databricks.sdk.errors import InvalidParameterValue
 from databricks.sdk.errors import NotImplemented as Unavailable
 from fastapi import APIRouter
 
-from databricks_monitoring.local_workspace.paging import page
+from databricks_monitoring.local_workspace.rest.paging import page
 
 if TYPE_CHECKING:
-    from databricks_monitoring.local_workspace.models import Models, ModelVersion, RegisteredModel
+    from databricks_monitoring.local_workspace.tracking.models import Models, ModelVersion, RegisteredModel
     from databricks_monitoring.local_workspace.workspace import Workspace
 
 Json = dict[str, Any]

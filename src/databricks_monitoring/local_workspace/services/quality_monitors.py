@@ -23,15 +23,15 @@ from databricks.sdk.service.catalog import (
 from databricks.sdk.service.dataquality import AggregationGranularity, DataProfilingConfig
 from fastapi import APIRouter
 
-from databricks_monitoring.local_workspace.stored_monitor import inputs_only
+from databricks_monitoring.local_workspace.monitors.stored_monitor import inputs_only
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from databricks.sdk.service.dataquality import Refresh
 
-    from databricks_monitoring.local_workspace.monitors import Monitors
-    from databricks_monitoring.local_workspace.stored_monitor import StoredMonitor
+    from databricks_monitoring.local_workspace.monitors.monitors import Monitors
+    from databricks_monitoring.local_workspace.monitors.stored_monitor import StoredMonitor
     from databricks_monitoring.local_workspace.workspace import Workspace
 
 Json = dict[str, Any]

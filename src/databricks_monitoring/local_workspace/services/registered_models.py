@@ -19,11 +19,11 @@ from databricks.sdk.service.catalog import (
 )
 from fastapi import APIRouter
 
-from databricks_monitoring.local_workspace.paging import page
+from databricks_monitoring.local_workspace.rest.paging import page
 from databricks_monitoring.names import SchemaName, TableName
 
 if TYPE_CHECKING:
-    from databricks_monitoring.local_workspace.models import Models, ModelVersion, RegisteredModel
+    from databricks_monitoring.local_workspace.tracking.models import Models, ModelVersion, RegisteredModel
     from databricks_monitoring.local_workspace.workspace import Workspace
 
 Json = dict[str, Any]

@@ -8,8 +8,14 @@ from databricks.sdk.errors import NotImplemented as NotServed
 from databricks.sdk.service.catalog import ListSchemasResponse
 from fastapi import APIRouter
 
-from databricks_monitoring.local_workspace.paging import page
-from databricks_monitoring.local_workspace.request_fields import Json, changes, properties, schema_name, text
+from databricks_monitoring.local_workspace.rest.paging import page
+from databricks_monitoring.local_workspace.rest.request_fields import (
+    Json,
+    changes,
+    properties,
+    schema_name,
+    text,
+)
 from databricks_monitoring.names import SchemaName
 
 if TYPE_CHECKING:

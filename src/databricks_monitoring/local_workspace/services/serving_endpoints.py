@@ -15,14 +15,14 @@ from databricks.sdk.service.serving import (
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from databricks_monitoring.local_workspace.deployment import BUILD_LOG, MODEL_LOG
-from databricks_monitoring.local_workspace.endpoint_reports import log_tail, request_schema
-from databricks_monitoring.local_workspace.endpoint_reports import metrics as metrics_text
+from databricks_monitoring.local_workspace.endpoints.deployment import BUILD_LOG, MODEL_LOG
+from databricks_monitoring.local_workspace.endpoints.reports import log_tail, request_schema
+from databricks_monitoring.local_workspace.endpoints.reports import metrics as metrics_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from databricks_monitoring.local_workspace.endpoints import Endpoints
+    from databricks_monitoring.local_workspace.endpoints.endpoints import Endpoints
     from databricks_monitoring.local_workspace.workspace import Workspace
 
 _Parsed = TypeVar("_Parsed")

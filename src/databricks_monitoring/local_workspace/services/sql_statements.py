@@ -56,7 +56,7 @@ _MEDIA_TYPES = {
 }
 
 
-def router(workspace: Workspace) -> APIRouter:
+def router(workspace: Workspace) -> APIRouter:  # noqa: C901 - each route is a few lines of its own
     """Return the routes of statements and of links to their results."""
     routes = APIRouter()
     statements = Statements(workspace.sql, workspace.root)
@@ -72,7 +72,7 @@ def router(workspace: Workspace) -> APIRouter:
     @routes.post("/api/2.0/sql/statements")
     @routes.post("/api/2.0/sql/statements/", include_in_schema=False)
     def execute(body: Json) -> Json:
-        """Run a statement and wait for it a while. Deviation: statements are forgotten when the server ends."""
+        """Run a statement and wait for it a while. Deviation: a restarted server knows no statements."""
         submitted = _submitted(body)
         wait = _wait(body.get("wait_timeout"))
         on_timeout = _choice(
@@ -244,7 +244,7 @@ def _manifest(statement: Statement, result: StoredResult) -> ResultManifest:
         total_chunk_count=len(result.chunks),
         chunks=result.chunks,
         total_row_count=result.rows,
-        total_byte_count=result.bytes,
+        total_byte_count=result.size,
         truncated=result.truncated,
     )
 

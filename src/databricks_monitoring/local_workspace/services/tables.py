@@ -15,8 +15,8 @@ from databricks.sdk.service.catalog import (
 )
 from fastapi import APIRouter
 
-from databricks_monitoring.local_workspace.paging import page
-from databricks_monitoring.local_workspace.request_fields import Json, changes, table_name
+from databricks_monitoring.local_workspace.rest.paging import page
+from databricks_monitoring.local_workspace.rest.request_fields import Json, changes, table_name
 from databricks_monitoring.names import SchemaName
 
 if TYPE_CHECKING:

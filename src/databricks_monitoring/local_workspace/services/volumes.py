@@ -8,8 +8,8 @@ from databricks.sdk.errors import NotImplemented as NotServed
 from databricks.sdk.service.catalog import ListVolumesResponseContent, VolumeType
 from fastapi import APIRouter
 
-from databricks_monitoring.local_workspace.paging import page
-from databricks_monitoring.local_workspace.request_fields import Json, changes, table_name, text
+from databricks_monitoring.local_workspace.rest.paging import page
+from databricks_monitoring.local_workspace.rest.request_fields import Json, changes, table_name, text
 from databricks_monitoring.names import SchemaName, TableName
 
 if TYPE_CHECKING:

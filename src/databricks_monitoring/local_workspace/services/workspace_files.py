@@ -17,9 +17,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from databricks_monitoring.local_workspace.request_fields import Json, text
-from databricks_monitoring.local_workspace.uploads import Uploads
-from databricks_monitoring.local_workspace.workspace_objects import WorkspaceObjects
+from databricks_monitoring.local_workspace.files.uploads import Uploads
+from databricks_monitoring.local_workspace.files.workspace_objects import WorkspaceObjects
+from databricks_monitoring.local_workspace.rest.request_fields import Json, text
 
 if TYPE_CHECKING:
     from databricks_monitoring.local_workspace.workspace import Workspace

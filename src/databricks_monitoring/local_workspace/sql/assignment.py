@@ -72,14 +72,17 @@ class Target:
             ]
         )
 
-    def assigned(self, column: Column, value: exp.Expression) -> exp.Expression:
+    def assigned(self, column: Column, value: exp.Expr) -> exp.Expr:
         """Return a translated value as the column's type; NULL fails in a column that forbids it."""
         fitting = converted(value, column.kind)
         if column.nullable:
             return fitting
-        message = f"[DELTA_NOT_NULL_CONSTRAINT_VIOLATED] NOT NULL constraint violated for column: {column.name}. SQLSTATE: 23502"
+        message = (
+            "[DELTA_NOT_NULL_CONSTRAINT_VIOLATED] NOT NULL constraint violated for column: "
+            f"{column.name}. SQLSTATE: 23502"
+        )
         return when(is_null(fitting), call("error", string(message)), fitting.copy())
 
-    def missing(self, column: Column) -> exp.Expression:
+    def missing(self, column: Column) -> exp.Expr:
         """Return the value of a column that a statement leaves out."""
         return self.assigned(column, cast(exp.Null(), duckdb_type(column.kind)))

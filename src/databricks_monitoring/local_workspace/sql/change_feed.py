@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def resolve(node: exp.Table, function: exp.Anonymous, execution: Execution) -> None:
-    """Replace `table_changes(name, from [, to])` by the changes, with _change_type, _commit_version, _commit_timestamp."""
+    """Replace `table_changes(name, from [, to])` by the changes, each with its kind, version and time."""
     if not 2 <= len(function.expressions) <= 3:  # noqa: PLR2004
         raise failure(
             "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", "The `table_changes` requires 2 to 3 parameters.", "42605"
@@ -41,7 +41,7 @@ def resolve(node: exp.Table, function: exp.Anonymous, execution: Execution) -> N
     replace(node, exp.Subquery(this=source), name.name)
 
 
-def _version(node: exp.Expression) -> int:
+def _version(node: exp.Expr) -> int:
     if isinstance(node, exp.Literal) and not node.is_string and node.name.isdigit():
         return int(node.name)
     raise unsupported("table_changes with anything but versions")

@@ -60,7 +60,7 @@ class Words:
             parts.append(self.text())
         if len(parts) > 3:  # noqa: PLR2004 - the levels of a name
             raise syntax_error(f"`{'.'.join(parts)}` has more than three levels.")
-        catalog, schema, name = [None] * (3 - len(parts)) + parts  # type: ignore[list-item] # filled from the right
+        catalog, schema, name = [None] * (3 - len(parts)) + parts
         return exp.table_(str(name), db=schema, catalog=catalog, quoted=True)
 
     def end(self) -> None:

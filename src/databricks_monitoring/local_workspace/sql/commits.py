@@ -13,6 +13,8 @@ from databricks_monitoring.local_workspace.sql.errors import SqlError, failure
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from deltalake import DeltaTable
+
     from databricks_monitoring.local_workspace.sql.functions.rules import Moment
 
 WORKSPACE_TIME = "workspaceTime"
@@ -60,7 +62,14 @@ def properties(moment: Moment, **more: str) -> CommitProperties:
     return CommitProperties(custom_metadata={**at, **more})
 
 
-def write(location: object, stream: Stream, moment: Moment, *, mode: str, **options: Any) -> int:  # noqa: ANN401 - those of write_deltalake
+def write(
+    location: str | DeltaTable,
+    stream: Stream,
+    moment: Moment,
+    *,
+    mode: str,
+    **options: Any,  # noqa: ANN401 - those of write_deltalake
+) -> int:
     """Write a stream in one commit and return the number of rows.
 
     Raises
@@ -69,7 +78,8 @@ def write(location: object, stream: Stream, moment: Moment, *, mode: str, **opti
         If the rows cannot be computed or written; then there is no commit.
     """
     try:
-        write_deltalake(location, stream.reader(), mode=mode, commit_properties=properties(moment), **options)
+        settings: Any = {"mode": mode, "commit_properties": properties(moment), **options}
+        write_deltalake(location, stream.reader(), **settings)
     except (DeltaError, pa.ArrowException, OSError, ValueError, SqlError) as error:
         raise stream.failure(error) from error
     return stream.rows

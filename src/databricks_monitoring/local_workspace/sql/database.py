@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MEMORY_SHARE = 0.4
-"""Part of the machine's memory that statements may use before they write to disk; models and clients need the rest."""
+"""Part of the machine's memory that statements may use before they write to disk; models need the rest."""
 
 
 class Database:

@@ -7,7 +7,6 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from databricks.sdk.errors import AlreadyExists
 from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import DeltaError
 from sqlglot import exp
@@ -95,8 +94,8 @@ def _create_table(tree: exp.Create, execution: Execution) -> Outcome:
         if exists and not tree.args.get("replace"):
             raise failure(
                 "TABLE_OR_VIEW_ALREADY_EXISTS",
-                f"Cannot create table or view `{name.schema}`.`{name.name}` because it already exists. Choose a "
-                "different name, drop or replace the existing object, or add the IF NOT EXISTS clause.",
+                f"Cannot create table or view `{name.schema}`.`{name.name}` because it already exists. "
+                "Choose a different name, drop or replace the existing object, or add IF NOT EXISTS.",
                 "42P07",
             )
         if tree.expression is not None:
@@ -115,7 +114,7 @@ def _create_table(tree: exp.Create, execution: Execution) -> Outcome:
 
 def _create_as(
     name: TableName,
-    query: exp.Expression,
+    query: exp.Expr,
     comment: str | None,
     properties: dict[str, str],
     execution: Execution,
@@ -123,7 +122,7 @@ def _create_as(
     outcome = execution.query(query)
     repeated = {column for column in outcome.names if outcome.names.count(column) > 1}
     if repeated:
-        raise failure("COLUMN_ALREADY_EXISTS", f"The column {sorted(repeated)[0]!r} already exists.", "42711")
+        raise failure("COLUMN_ALREADY_EXISTS", f"The column {min(repeated)!r} already exists.", "42711")
     schema = pa.schema(
         [
             pa.field(column, types.to_arrow(_stored(kind)))
@@ -188,7 +187,7 @@ def _restate(name: TableName, comment: str | None, properties: dict[str, str], e
         execution.tables.set_properties(name, properties)
 
 
-def columns_schema(definitions: list[exp.Expression]) -> pa.Schema:
+def columns_schema(definitions: list[exp.Expr]) -> pa.Schema:
     """Return the Arrow schema of column definitions, comments in the fields' metadata."""
     fields = [
         _field(each)
@@ -198,11 +197,11 @@ def columns_schema(definitions: list[exp.Expression]) -> pa.Schema:
     names = [field.name.lower() for field in fields]
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
-        raise failure("COLUMN_ALREADY_EXISTS", f"The column {sorted(repeated)[0]!r} already exists.", "42711")
+        raise failure("COLUMN_ALREADY_EXISTS", f"The column {min(repeated)!r} already exists.", "42711")
     return pa.schema(fields)
 
 
-def _field(definition: exp.Expression) -> pa.Field:
+def _field(definition: exp.Expr) -> pa.Field:
     if not isinstance(definition, exp.ColumnDef) or definition.args.get("kind") is None:
         raise failure("PARSE_SYNTAX_ERROR", f"`{definition.sql('databricks')}` defines no column.", "42601")
     nullable, metadata = True, {}
@@ -264,7 +263,7 @@ def alter(tree: exp.Alter, execution: Execution) -> Outcome:
     return nothing()
 
 
-def _change(action: exp.Expression, name: TableName, execution: Execution) -> None:
+def _change(action: exp.Expr, name: TableName, execution: Execution) -> None:
     table = execution.tables.open(name)
     if (
         isinstance(action, exp.AlterSet)
@@ -285,7 +284,7 @@ def _change(action: exp.Expression, name: TableName, execution: Execution) -> No
         raise unsupported(f"ALTER TABLE {action.sql('databricks')}")
 
 
-def _add_columns(table: DeltaTable, name: TableName, definitions: list[exp.Expression]) -> None:
+def _add_columns(table: DeltaTable, name: TableName, definitions: list[exp.Expr]) -> None:
     schema = columns_schema(definitions)
     present = {column.name.lower() for column in Target.of(name, table).columns}
     for field in schema:

@@ -122,6 +122,7 @@ def detail(name: TableName, execution: Execution) -> Outcome:
     table = execution.scope.open(name)
     info = execution.tables.get(name)
     metadata, protocol = table.metadata(), table.protocol()
+    features = [*(protocol.reader_features or []), *(protocol.writer_features or [])]
     sizes = [_size(local_path(uri)) for uri in table.file_uris()]
     values: dict[str, tuple[DeltaType, object]] = {
         "format": ("string", "delta"),
@@ -138,7 +139,7 @@ def detail(name: TableName, execution: Execution) -> Outcome:
         "properties": (types.map_of("string", "string"), list(metadata.configuration.items())),
         "minReaderVersion": ("integer", protocol.min_reader_version),
         "minWriterVersion": ("integer", protocol.min_writer_version),
-        "tableFeatures": (types.array_of("string"), [*(protocol.reader_features or []), *(protocol.writer_features or [])]),
+        "tableFeatures": (types.array_of("string"), features),
     }  # fmt: skip
     return listing(
         {key: kind for key, (kind, _) in values.items()}, [tuple(value for _, value in values.values())]

@@ -1,7 +1,8 @@
 """Databricks SQL as a tree that keeps every function under the name it was written with.
 
-sqlglot turns known functions into classes of its own and changes their arguments on the way. Here each stays
-an `Anonymous` call, so that one table of rules, by Databricks name, decides what it means and what is refused.
+sqlglot turns known functions into classes of its own and changes their arguments on the way. Here each
+stays an `Anonymous` call, so that one table of rules, by Databricks name, decides what it means and what is
+refused.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.databricks import Databricks
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import TokenType
+from sqlglot.tokens import TokenType  # type: ignore[attr-defined] # re-exported from a compiled module
 
 from databricks_monitoring.local_workspace.sql.errors import syntax_error
 
@@ -37,7 +38,7 @@ _KEPT_SYNTAX = (
 class DatabricksNames(Databricks):
     """The Databricks dialect without sqlglot's knowledge of functions."""
 
-    class Parser(Databricks.Parser):
+    class Parser(Databricks.Parser):  # type: ignore[misc, valid-type] # made by a metaclass
         """The parser; only functions with a syntax of their own keep their classes."""
 
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
@@ -49,13 +50,13 @@ class DatabricksNames(Databricks):
         }
 
         def _parse_describe(self) -> exp.Describe:
-            described = super()._parse_describe()
+            described: exp.Describe = super()._parse_describe()
             if described.args.get("style") == "HISTORY" and self._match(TokenType.LIMIT):
                 described.set("limit", self._parse_number())
             return described
 
 
-def parse(statement: str) -> exp.Expression:
+def parse(statement: str) -> exp.Expr:
     """Return the tree of exactly one statement.
 
     Raises
@@ -74,7 +75,7 @@ def parse(statement: str) -> exp.Expression:
     return trees[0]
 
 
-def text(tree: exp.Expression) -> str:
+def text(tree: exp.Expr) -> str:
     """Return a tree as Databricks SQL."""
     return str(tree.sql(dialect=DatabricksNames))
 

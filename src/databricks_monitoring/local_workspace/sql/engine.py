@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from databricks.sdk.service.sql import StatementParameterListItem
 
+    from databricks_monitoring.local_workspace.catalog.tables import Tables
     from databricks_monitoring.local_workspace.clock import WorkspaceClock
-    from databricks_monitoring.local_workspace.tables import Tables
 
 DEFAULT_CATALOG = "main"
 DEFAULT_SCHEMA = "default"
@@ -78,7 +78,7 @@ class SqlEngine:
         return SqlResult(outcome.names, outcome.kinds, pa.Table.from_batches(batches, schema=outcome.schema))
 
     def execution(self, *, catalog: str | None = None, schema: str | None = None) -> Execution:
-        """Return a statement yet to run, which another thread may interrupt; close it when its outcome is read."""
+        """Return a statement yet to run, which other threads may interrupt; close it after reading."""
         moment = Moment(
             now=self._clock.now(),
             user=USER_NAME,

@@ -76,17 +76,32 @@ _CANDIDATES = re.compile(
 )
 
 _BY_TEXT = (
-    (r"Division by zero", "DIVIDE_BY_ZERO", "Division by zero. Use `try_divide` to get NULL instead.", "22012"),
-    (r"More than one row returned", "SCALAR_SUBQUERY_TOO_MANY_ROWS", "More than one row was returned by a subquery used as an expression.", "21000"),
-    (r"must appear in the GROUP BY", "MISSING_AGGREGATION", "{first}", "42803"),
-    (r"WHERE clause cannot contain aggregates", "INVALID_WHERE_CONDITION", "{first}", "42903"),
-    (r"Ambiguous reference", "AMBIGUOUS_REFERENCE", "{first}", "42704"),
-    (r"Could not find key|Cannot extract field", "FIELD_NOT_FOUND", "{first}", "42704"),
-    (r"[Oo]verflow|out of range|can't be cast because the value is", "ARITHMETIC_OVERFLOW", "{first}", "22003"),
-    (r"No function matches|does not support the supplied arguments|Cannot compare|Cannot mix values|"
-     r"Cannot combine types|Unimplemented type for cast|requires|must be",
-     "DATATYPE_MISMATCH", "{first}", "42K09"),
+    ("Division by zero", "DIVIDE_BY_ZERO", "22012"),
+    ("More than one row returned", "SCALAR_SUBQUERY_TOO_MANY_ROWS", "21000"),
+    ("must appear in the GROUP BY", "MISSING_AGGREGATION", "42803"),
+    ("WHERE clause cannot contain aggregates", "INVALID_WHERE_CONDITION", "42903"),
+    ("Ambiguous reference", "AMBIGUOUS_REFERENCE", "42704"),
+    ("Could not find key|Cannot extract field", "FIELD_NOT_FOUND", "42704"),
+    ("Could not parse string", "CANNOT_PARSE_TIMESTAMP", "22007"),
+    ("[Oo]verflow|out of range|can't be cast because the value is", "ARITHMETIC_OVERFLOW", "22003"),
+    ("Conversion Error", "CAST_INVALID_INPUT", "22018"),
+    ("No function matches|does not support the supplied", "DATATYPE_MISMATCH", "42K09"),
+    ("Cannot (?:compare|mix|combine)|Unimplemented type", "DATATYPE_MISMATCH", "42K09"),
 )  # fmt: skip
+
+_BY_KIND: tuple[tuple[type[duckdb.Error], str, str, str], ...] = (
+    (duckdb.OutOfMemoryException, "OUT_OF_MEMORY", "53200", "RESOURCE_EXHAUSTED"),
+    (duckdb.IOException, "FAILED_READ_FILE", "KD001", "IO_ERROR"),
+    (duckdb.BinderException, "INVALID_STATEMENT", "42000", BAD_REQUEST),
+    (duckdb.CatalogException, "INVALID_STATEMENT", "42000", BAD_REQUEST),
+    (duckdb.ParserException, "UNSUPPORTED_FEATURE.LOCAL_WORKSPACE", "0A000", BAD_REQUEST),
+    (duckdb.Error, "EXECUTION_ERROR", "XX000", BAD_REQUEST),
+)
+
+_HINTS = {
+    "DIVIDE_BY_ZERO": " Use `try_divide` to get NULL instead.",
+    "CAST_INVALID_INPUT": " Use `try_cast` to get NULL instead.",
+}
 
 
 def from_duckdb(error: duckdb.Error) -> SqlError:
@@ -97,28 +112,24 @@ def from_duckdb(error: duckdb.Error) -> SqlError:
     raised = _RAISED.search(text)
     if raised:
         return SqlError(BAD_REQUEST, raised.group(0), raised.group("state"))
-    first = text.split("\n\n")[0].split("\nLINE")[0].partition("Error: ")[2] or text
-    first = " ".join(first.split("\nCandidate")[0].split()).rstrip(".") + "."
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return failure("OUT_OF_MEMORY", first, "53200", "RESOURCE_EXHAUSTED")
-    if isinstance(error, duckdb.BinderException):
-        column = _COLUMN.search(text)
-        if column:
-            return _unresolved(column.group("name") or column.group("other"), text)
-    if isinstance(error, duckdb.ConversionException) and not re.search(
-        r"out of range|because the value is", text
-    ):
-        return failure("CAST_INVALID_INPUT", f"{first} Use `try_cast` to get NULL instead.", "22018")
-    for pattern, condition, message, state in _BY_TEXT:
-        if re.search(pattern, text):
-            return failure(condition, message.format(first=first), state)
-    if isinstance(error, duckdb.BinderException | duckdb.CatalogException):
-        return failure("INVALID_STATEMENT", first, "42000")
-    if isinstance(error, duckdb.ParserException):
-        return unsupported(f"this statement: {first}")
-    if isinstance(error, duckdb.IOException):
-        return failure("FAILED_READ_FILE", first, "KD001", "IO_ERROR")
-    return failure("EXECUTION_ERROR", first, "XX000")
+    column = _COLUMN.search(text) if isinstance(error, duckdb.BinderException) else None
+    if column:
+        return _unresolved(column.group("name") or column.group("other"), text)
+    return _classified(error, text, _first_sentence(text))
+
+
+def _first_sentence(text: str) -> str:
+    first = re.split(r"\n\n|\nLINE|\nCandidate", text, maxsplit=1)[0]
+    return " ".join((first.partition("Error: ")[2] or first).split()).rstrip(".") + "."
+
+
+def _classified(error: duckdb.Error, text: str, first: str) -> SqlError:
+    if not isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException):
+        for pattern, condition, state in _BY_TEXT:
+            if re.search(pattern, text):
+                return failure(condition, first + _HINTS.get(condition, ""), state)
+    _, condition, state, code = next(each for each in _BY_KIND if isinstance(error, each[0]))
+    return failure(condition, first, state, code)
 
 
 def _unresolved(name: str, text: str) -> SqlError:

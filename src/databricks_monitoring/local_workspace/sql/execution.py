@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
-from sqlglot import exp
 
 from databricks_monitoring.local_workspace.sql import types
 from databricks_monitoring.local_workspace.sql.errors import CanceledError, SqlError, from_duckdb, unsupported
-from databricks_monitoring.local_workspace.sql.functions.rules import Moment
 from databricks_monitoring.local_workspace.sql.result import Outcome
 from databricks_monitoring.local_workspace.sql.table_functions import resolve_functions
 from databricks_monitoring.local_workspace.sql.tables_in_query import TableScope
@@ -22,10 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from databricks.sdk.service.sql import StatementParameterListItem
+    from sqlglot import exp
 
+    from databricks_monitoring.local_workspace.catalog.tables import Tables
     from databricks_monitoring.local_workspace.sql.database import Database
+    from databricks_monitoring.local_workspace.sql.functions.rules import Moment
     from databricks_monitoring.local_workspace.sql.types import DeltaType
-    from databricks_monitoring.local_workspace.tables import Tables
 
 BATCH_ROWS = 16_384
 
@@ -43,7 +43,7 @@ class Execution:
         self._canceled = threading.Event()
 
     def run(self, statement: str, parameters: Sequence[StatementParameterListItem]) -> Outcome:
-        """Run the statement; what it changes is changed when this returns, what it answers is still to be read.
+        """Run the statement; what it changes is changed on return, what it answers is still to be read.
 
         Raises
         ------
@@ -59,7 +59,7 @@ class Execution:
         except RecursionError as error:
             raise unsupported("a statement nested this deeply") from error
 
-    def query(self, tree: exp.Expression) -> Outcome:
+    def query(self, tree: exp.Expr) -> Outcome:
         """Return the outcome of a query."""
         name_columns(tree)
         relation = self.relation(self.translated(tree))
@@ -67,7 +67,7 @@ class Execution:
         names = [str(name) for name in relation.columns]
         return Outcome(names, kinds, self.batches(relation, names, kinds))
 
-    def translated(self, tree: exp.Expression) -> str:
+    def translated(self, tree: exp.Expr) -> str:
         """Return a query as DuckDB SQL; `tree` is used up."""
         resolve_functions(tree, self)
         self.scope.resolve(tree)

@@ -6,6 +6,7 @@ Each becomes a lateral subquery that unnests, which DuckDB runs as one streaming
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 from sqlglot import exp
 
 from databricks_monitoring.local_workspace.sql.errors import failure, unsupported
@@ -30,11 +31,19 @@ _KINDS = {
 }
 
 _MAPS = frozenset(
-    "map map_from_arrays map_from_entries map_concat map_filter transform_values transform_keys".split()
+    {
+        "map",
+        "map_from_arrays",
+        "map_from_entries",
+        "map_concat",
+        "map_filter",
+        "transform_values",
+        "transform_keys",
+    }
 )
 
 
-def rewrite(tree: exp.Expression) -> None:
+def rewrite(tree: exp.Expr) -> None:
     """Turn every generator in a query into a lateral join, in place; done before functions are translated."""
     for select in list(tree.find_all(exp.Select)):
         _lateral_views(select)
@@ -51,14 +60,15 @@ def rewrite(tree: exp.Expression) -> None:
             )
 
 
-def _kind(node: exp.Expression | None) -> _Kind | None:
+def _kind(node: exp.Expr | None) -> _Kind | None:
     return _KINDS.get(node.name.lower()) if isinstance(node, exp.Anonymous) else None
 
 
 def _lateral_views(select: exp.Select) -> None:
-    joins = []
-    for lateral in select.args.get("laterals") or []:
-        joins.append(_join(lateral.this, lateral.args.get("alias"), outer=bool(lateral.args.get("outer"))))
+    joins = [
+        _join(lateral.this, lateral.args.get("alias"), outer=bool(lateral.args.get("outer")))
+        for lateral in select.args.get("laterals") or []
+    ]
     select.set("laterals", None)
     for join in select.args.get("joins") or []:
         if isinstance(join.this, exp.Lateral) and _kind(join.this.this) is not None:
@@ -119,20 +129,20 @@ def _select_list(select: exp.Select) -> None:
         select.set("from_", exp.From(this=source))
 
 
-def _join(generator: exp.Expression, alias: exp.TableAlias | None, *, outer: bool) -> exp.Join:
+def _join(generator: exp.Expr, alias: exp.TableAlias | None, *, outer: bool) -> exp.Join:
     source = _subquery(generator, alias, outer=outer)
     rows = exp.Subquery(this=source.this)
     return exp.Join(this=exp.Lateral(this=rows, alias=source.args.get("alias")), kind="CROSS")
 
 
-def _subquery(generator: exp.Expression, alias: exp.TableAlias | None, *, outer: bool) -> exp.Subquery:
+def _subquery(generator: exp.Expr, alias: exp.TableAlias | None, *, outer: bool) -> exp.Subquery:
     kind = _kind(generator)
     if kind is None:
         raise unsupported(f"LATERAL VIEW of {generator.name or generator.sql()}")
     if len(generator.expressions) != 1:
         raise failure(
             "WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
-            f"The `{generator.name}` requires 1 parameters but the actual number is {len(generator.expressions)}.",
+            f"The `{generator.name}` requires 1 parameters, not {len(generator.expressions)}.",
             "42605",
         )
     names = [each.name for each in alias.columns] if alias else []
@@ -142,7 +152,7 @@ def _subquery(generator: exp.Expression, alias: exp.TableAlias | None, *, outer:
     if names and defaults and len(names) != len(defaults):
         raise failure(
             "NUM_TABLE_VALUE_ALIASES_MISMATCH",
-            f"The generator has {len(defaults)} columns ({', '.join(defaults)}), {len(names)} names were given.",
+            f"The generator has the columns {', '.join(defaults)}; {len(names)} names were given.",
             "42826",
         )
     table = exp.TableAlias(
@@ -161,15 +171,15 @@ def _columns(kind: _Kind, *, is_map: bool) -> int:
     return len(_default_names(kind, is_map=is_map))
 
 
-def _is_map(value: exp.Expression) -> bool:
+def _is_map(value: exp.Expr) -> bool:
     return isinstance(value, exp.Anonymous) and value.name.lower() in _MAPS
 
 
-def _unnested(value: exp.Expression, kind: _Kind, *, is_map: bool, outer: bool) -> exp.Expression:
+def _unnested(value: exp.Expr, kind: _Kind, *, is_map: bool, outer: bool) -> exp.Expr:
     """Return one UNNEST that names its value once, so that the value is computed once."""
     items = call("map_entries", value) if is_map else value
     if kind.positions:
-        parts = {"col": variable("item")}
+        parts: dict[str, exp.Expr] = {"col": variable("item")}
         if is_map:
             parts = {
                 name: call("struct_extract_at", variable("item"), number(n))
@@ -191,6 +201,6 @@ def _unnested(value: exp.Expression, kind: _Kind, *, is_map: bool, outer: bool) 
     return call("unnest", items)
 
 
-def is_generator(projection: exp.Expression) -> bool:
+def is_generator(projection: exp.Expr) -> bool:
     """Whether an item of a select list makes rows."""
     return _kind(projection) is not None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from databricks.sdk.service.catalog import Privilege
 from sqlglot import exp
 
-from databricks_monitoring.local_workspace.securables import GRANT
+from databricks_monitoring.local_workspace.catalog.securables import GRANT
 from databricks_monitoring.local_workspace.sql.errors import failure, unsupported
 from databricks_monitoring.local_workspace.sql.result import listing, nothing
 
@@ -44,7 +44,7 @@ def _privilege(name: str) -> str:
     return word
 
 
-def _key(kind: str, node: exp.Expression, execution: Execution) -> str:
+def _key(kind: str, node: exp.Expr, execution: Execution) -> str:
     if kind in {"SCHEMA", "DATABASE"}:
         schema = execution.scope.schema_name(node)
         execution.scope.require_schema(schema)

@@ -23,8 +23,8 @@ CREATE MACRO spark_{name}
     (x TIMESTAMPTZ) AS CAST(floor(epoch_us(x) / 1000000) AS {kind}),
     (x VARCHAR) AS CASE
         WHEN x IS NULL OR regexp_full_match(trim(x), '[+-]?[0-9]+') THEN CAST(trim(x) AS {kind})
-        ELSE error('[CAST_INVALID_INPUT] The value ''' || x || ''' of the type "STRING" cannot be cast to "{shown}" '
-            || 'because it is malformed. Use `try_cast` to get NULL instead. SQLSTATE: 22018') END;
+        ELSE error('[CAST_INVALID_INPUT] The value ''' || x || ''' of the type "STRING" cannot be cast to '
+            || '"{shown}" because it is malformed. Use `try_cast` to get NULL instead. SQLSTATE: 22018') END;
 CREATE MACRO spark_try_{name}
     (x BIGINT) AS TRY_CAST(x AS {kind}),
     (x HUGEINT) AS TRY_CAST(x AS {kind}),
@@ -105,7 +105,9 @@ CREATE MACRO spark_date
     (x DATE) AS x,
     (x TIMESTAMPTZ) AS CAST(x AS DATE),
     (x TIMESTAMP) AS CAST(x AS DATE);
-CREATE MACRO spark_binary(x) AS CASE WHEN typeof(x) = 'BLOB' THEN CAST(x AS BLOB) ELSE encode(CAST(x AS VARCHAR)) END;
+CREATE MACRO spark_binary(x) AS CASE
+    WHEN typeof(x) = 'BLOB' THEN CAST(x AS BLOB)
+    ELSE encode(CAST(x AS VARCHAR)) END;
 
 -- Java writes 1.0E7 and 1.0E-4 where DuckDB writes 10000000.0 and 0.0001.
 CREATE MACRO spark_scientific(sign, digits, exponent) AS
@@ -133,7 +135,8 @@ CREATE MACRO spark_string(x) AS CASE
         THEN spark_number_text(CAST(x AS VARCHAR), TRY_CAST(CAST(x AS VARCHAR) AS DOUBLE))
     WHEN typeof(x) = 'TIMESTAMP WITH TIME ZONE' THEN regexp_replace(CAST(x AS VARCHAR), '[+-][0-9:]+$', '')
     WHEN typeof(x) = 'BLOB' THEN decode(CAST(x AS BLOB))
-    WHEN typeof(x) LIKE '%[]' OR typeof(x) LIKE 'STRUCT(%' OR typeof(x) LIKE 'MAP(%' OR typeof(x) LIKE 'INTERVAL%'
+    WHEN typeof(x) LIKE '%[]' OR typeof(x) LIKE 'STRUCT(%' OR typeof(x) LIKE 'MAP(%'
+        OR typeof(x) LIKE 'INTERVAL%'
         THEN error('[DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION] The local workspace cannot cast '
             || typeof(x) || ' to "STRING"; use to_json. SQLSTATE: 42K09')
     ELSE CAST(x AS VARCHAR) END;
@@ -147,7 +150,8 @@ CREATE MACRO spark_item(x, k VARCHAR) AS x[k],
         ELSE x[k + 1] END;
 CREATE MACRO spark_get(x, k) AS CASE WHEN k >= 0 THEN x[k + 1] END;
 CREATE MACRO spark_divide(a, b) AS CASE
-    WHEN b = 0 THEN error('[DIVIDE_BY_ZERO] Division by zero. Use `try_divide` to get NULL instead. SQLSTATE: 22012')
+    WHEN b = 0 THEN error('[DIVIDE_BY_ZERO] Division by zero. Use `try_divide` to get NULL instead. '
+        || 'SQLSTATE: 22012')
     ELSE a / CAST(b AS DOUBLE) END;
 CREATE MACRO spark_try_divide(a, b) AS CASE WHEN b <> 0 THEN a / CAST(b AS DOUBLE) END;
 CREATE MACRO spark_pmod(a, b) AS CASE WHEN a % b < 0 THEN (a % b + b) % b ELSE a % b END;
@@ -170,14 +174,16 @@ CREATE MACRO spark_json_length(s) AS CASE WHEN json_type(spark_valid_json(s)) = 
     THEN CAST(json_array_length(s) AS INTEGER) END;
 CREATE MACRO spark_to_json(x) AS CASE
     WHEN typeof(x) LIKE '%TIMESTAMP%' OR typeof(x) LIKE '%STRUCT(%MAP(%' OR typeof(x) LIKE '%STRUCT(%)[]%'
-         OR typeof(x) LIKE 'MAP(%STRUCT(%' OR NOT (typeof(x) LIKE 'STRUCT(%' OR typeof(x) LIKE '%[]' OR typeof(x) LIKE 'MAP(%')
+         OR typeof(x) LIKE 'MAP(%STRUCT(%'
+         OR NOT (typeof(x) LIKE 'STRUCT(%' OR typeof(x) LIKE '%[]' OR typeof(x) LIKE 'MAP(%')
         THEN error('[UNSUPPORTED_FEATURE.LOCAL_WORKSPACE] The local workspace does not support to_json of '
             || typeof(x) || '. SQLSTATE: 0A000')
     WHEN typeof(x) LIKE 'STRUCT(%' THEN CAST(json_merge_patch('{}', to_json(x)) AS VARCHAR)
     ELSE CAST(to_json(x) AS VARCHAR) END;
 CREATE MACRO spark_json_number(j) AS CASE
     WHEN json_type(j) IN ('DOUBLE', 'BIGINT', 'UBIGINT', 'HUGEINT') THEN CAST(j AS DOUBLE)
-    WHEN json_type(j) = 'VARCHAR' AND (j ->> '$') IN ('NaN', 'Infinity', '+Infinity', '-Infinity', 'INF', '+INF', '-INF')
+    WHEN json_type(j) = 'VARCHAR'
+        AND (j ->> '$') IN ('NaN', 'Infinity', '+Infinity', '-Infinity', 'INF', '+INF', '-INF')
         THEN CAST(j ->> '$' AS DOUBLE) END;
 CREATE MACRO spark_json_integer(j) AS CASE
     WHEN json_type(j) IN ('BIGINT', 'UBIGINT') THEN TRY_CAST(j AS BIGINT) END;
@@ -221,7 +227,8 @@ CREATE MACRO spark_all(l) AS CASE
 CREATE MACRO spark_sequence
     (a BIGINT, b BIGINT) AS generate_series(a, b, CASE WHEN a <= b THEN 1 ELSE -1 END),
     (a DATE, b DATE) AS list_transform(
-        generate_series(CAST(a AS TIMESTAMP), CAST(b AS TIMESTAMP), INTERVAL 1 DAY), lambda t: CAST(t AS DATE)),
+        generate_series(CAST(a AS TIMESTAMP), CAST(b AS TIMESTAMP), INTERVAL 1 DAY),
+        lambda t: CAST(t AS DATE)),
     (a TIMESTAMPTZ, b TIMESTAMPTZ) AS generate_series(a, b, INTERVAL 1 DAY);
 CREATE MACRO spark_sequence_step
     (a DATE, b DATE, i) AS list_transform(

@@ -2,8 +2,9 @@
 
 Three ways, the cheapest that fits:
 
-1. Nothing but inserts: the new rows are appended as they are computed; no file is read for its rows or rewritten.
-2. Changes to rows that a unique key identifies: delta-rs merges them by that key and rewrites the files concerned.
+1. Nothing but inserts: the new rows are appended as they are computed; no file is rewritten.
+2. Changes to rows that a unique key identifies: delta-rs merges them by that key and rewrites the files
+   concerned.
 3. Anything else: the table's new rows are written as a whole.
 """
 
@@ -55,8 +56,8 @@ def merge(tree: exp.Merge, execution: Execution) -> Outcome:
 class _Clause:
     """One WHEN: to which rows it applies, and the values it gives (None deletes)."""
 
-    condition: exp.Expression | None
-    values: dict[str, exp.Expression] | None
+    condition: exp.Expr | None
+    values: dict[str, exp.Expr] | None
 
 
 class _Merge:
@@ -107,7 +108,7 @@ class _Merge:
 
     # What the clauses say
 
-    def _expression(self, expression: exp.Expression) -> exp.Expression:
+    def _expression(self, expression: exp.Expr) -> exp.Expr:
         self._execution.scope.resolve(expression)
         return to_duckdb(exp.Paren(this=expression), self._execution.moment)
 
@@ -121,7 +122,7 @@ class _Merge:
             return _Clause(translated, self._values(then))
         return _Clause(translated, None)
 
-    def _updates(self, then: exp.Update) -> dict[str, exp.Expression]:
+    def _updates(self, then: exp.Update) -> dict[str, exp.Expr]:
         if (
             not then.expressions
             or isinstance(then.expressions, exp.Star)
@@ -133,7 +134,7 @@ class _Merge:
             for each in then.expressions
         }
 
-    def _values(self, then: exp.Insert) -> dict[str, exp.Expression]:
+    def _values(self, then: exp.Insert) -> dict[str, exp.Expr]:
         if then.expression is None:
             return self._star()
         names = [each.name for each in then.this.expressions] if then.this is not None else []
@@ -149,13 +150,14 @@ class _Merge:
             )
         return {column: self._expression(value) for column, value in zip(columns, values, strict=True)}
 
-    def _star(self) -> dict[str, exp.Expression]:
+    def _star(self) -> dict[str, exp.Expr]:
         given = {column.lower(): column for column in self._source_columns}
         missing = [column.name for column in self._target.columns if column.name.lower() not in given]
         if missing:
             raise failure(
                 "DELTA_MERGE_UNRESOLVED_EXPRESSION",
-                f"Cannot resolve {', '.join(missing)} in the columns of the source given {', '.join(self._source_columns)}.",
+                f"Cannot resolve {', '.join(missing)} in the columns of the source: "
+                f"{', '.join(self._source_columns)}.",
                 "42601",
             )
         return {
@@ -165,7 +167,7 @@ class _Merge:
 
     # Queries
 
-    def _relation(self, select: exp.Expression) -> duckdb.DuckDBPyRelation:
+    def _relation(self, select: exp.Expr) -> duckdb.DuckDBPyRelation:
         return self._execution.relation(render(select))
 
     def _table(self, view: str, alias: str) -> exp.Table:
@@ -186,7 +188,7 @@ class _Merge:
             select.set("where", exp.Where(this=applies))
         return select
 
-    def _items(self, clauses: list[_Clause], *, of_target: bool) -> list[exp.Expression]:
+    def _items(self, clauses: list[_Clause], *, of_target: bool) -> list[exp.Expr]:
         """Return a select list of the target's columns as the first clause that applies makes them."""
         return [
             exp.alias_(
@@ -197,14 +199,14 @@ class _Merge:
             for column in self._target.columns
         ]
 
-    def _value(self, clause: _Clause, column: Column, *, of_target: bool) -> exp.Expression:
+    def _value(self, clause: _Clause, column: Column, *, of_target: bool) -> exp.Expr:
         if clause.values is not None and column.name in clause.values:
             return self._target.assigned(column, clause.values[column.name].copy())
         if of_target:
             return exp.column(column.name, table=self._alias, quoted=True)
         return self._target.missing(column)
 
-    def _changed(self, target_view: str, extra: list[exp.Expression]) -> exp.Select:
+    def _changed(self, target_view: str, extra: list[exp.Expr]) -> exp.Select:
         """Return the rows of the target that match, with the new values and what is done to them."""
         items = [exp.alias_(_operations(self._matched), _OPERATION, quoted=True), *extra]
         items += self._items(self._matched, of_target=True)
@@ -224,7 +226,7 @@ class _Merge:
     # Rows that a unique key identifies
 
     def _unique_keys(self) -> list[str] | None:
-        """Return target columns that the ON clause fixes and that identify every row it reaches, if any do."""
+        """Return columns that ON fixes and that identify every row of the target it reaches, if any do."""
         if self._by_source:
             return None
         keys = []
@@ -259,13 +261,13 @@ class _Merge:
         )
         return select
 
-    def _target_column(self, node: exp.Expression) -> Column | None:
+    def _target_column(self, node: exp.Expr) -> Column | None:
         if not isinstance(node, exp.Column) or node.table.lower() != self._alias.lower():
             return None
         column = self._target.column(node.name)
         return column if column.kind in _KEY_TYPES else None
 
-    def _mentions_target(self, node: exp.Expression) -> bool:
+    def _mentions_target(self, node: exp.Expr) -> bool:
         return any(column.table.lower() != self._source_alias.lower() for column in node.find_all(exp.Column))
 
     def _by_key(self, keys: list[str]) -> dict[str, int]:
@@ -277,7 +279,7 @@ class _Merge:
             f"CREATE TEMP TABLE {quoted(_CHANGES)} AS {render(self._changed(self._view, extra))}"
         )
         listed = ", ".join(f'"__key{place}"' for place in range(len(keys)))
-        self._refuse_several(f"SELECT {listed} FROM {quoted(_CHANGES)}", listed)
+        self._refuse_several(f"SELECT {listed} FROM {quoted(_CHANGES)}", listed)  # noqa: S608 - quoted names
         updated, deleted = self._operations_count()
         if not updated and not deleted:
             inserted = (
@@ -300,8 +302,9 @@ class _Merge:
         if self._one(f"SELECT count(*) FROM ({rows} GROUP BY ALL HAVING count(*) > 1)"):  # noqa: S608
             raise failure(
                 "DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE",
-                "Cannot perform Merge as multiple source rows matched and attempted to modify the same target row in "
-                "the Delta table in possibly conflicting ways. Remove the duplicates from the source.",
+                "Cannot perform Merge as multiple source rows matched and attempted to modify the same "
+                "target row in the Delta table in possibly conflicting ways. Remove the duplicates from the "
+                "source.",
                 "21506",
             )
 
@@ -311,7 +314,7 @@ class _Merge:
         return self._one(updated), self._one(deleted)
 
     def _commit(self, keys: list[str]) -> int:
-        """Let delta-rs apply the changes and the inserts in one commit; return how many rows were inserted."""
+        """Let delta-rs apply changes and inserts in one commit; return how many rows were inserted."""
         columns = self._target.columns
         kinds = [
             "string",
@@ -372,7 +375,7 @@ class _Merge:
         orphaned = render(self._orphaned(row)) if self._by_source else None
         union = " UNION ALL ".join(query for query in (changed, orphaned) if query)
         self._execution.connection.execute(f"CREATE TEMP TABLE {quoted(_CHANGES)} AS {union}")
-        self._refuse_several(f"SELECT {quoted(_ROW)} FROM {quoted(_CHANGES)}", quoted(_ROW))
+        self._refuse_several(f"SELECT {quoted(_ROW)} FROM {quoted(_CHANGES)}", quoted(_ROW))  # noqa: S608 - quoted names
         updated, deleted = self._operations_count()
         columns = ", ".join(quoted(column.name) for column in self._target.columns)
         inserts = render(self._inserted()) if self._inserts else None
@@ -388,7 +391,7 @@ class _Merge:
         append(self._execution.relation(everything), self._target, self._execution, mode="overwrite")
         return _answer(updated, deleted, inserted)
 
-    def _orphaned(self, row: exp.Expression) -> exp.Select:
+    def _orphaned(self, row: exp.Expr) -> exp.Select:
         """Return the rows of the target without a match in the source that a BY SOURCE clause changes."""
         items = [exp.alias_(_operations(self._by_source), _OPERATION, quoted=True), row.copy()]
         items += self._items(self._by_source, of_target=True)
@@ -416,7 +419,7 @@ class _Counter:
             yield batch
 
 
-def _any(clauses: list[_Clause]) -> exp.Expression | None:
+def _any(clauses: list[_Clause]) -> exp.Expr | None:
     """Return the condition that one of the clauses applies; None if one always does."""
     if any(clause.condition is None for clause in clauses):
         return None
@@ -427,20 +430,17 @@ def _any(clauses: list[_Clause]) -> exp.Expression | None:
     return exp.Paren(this=joined)
 
 
-def _choose(clauses: list[_Clause], values: list[exp.Expression]) -> exp.Expression:
+def _choose(clauses: list[_Clause], values: list[exp.Expr]) -> exp.Expr:
     """Return the value of the first clause that applies."""
-    chosen: exp.Expression | None = None
+    chosen: exp.Expr | None = None
     for clause, value in reversed(list(zip(clauses, values, strict=True))):
-        if clause.condition is None:
-            chosen = value
-        else:
-            chosen = when(clause.condition.copy(), value, chosen)
+        chosen = value if clause.condition is None else when(clause.condition.copy(), value, chosen)
     if chosen is None:
         raise unsupported("MERGE without a clause")
     return chosen
 
 
-def _operations(clauses: list[_Clause]) -> exp.Expression:
+def _operations(clauses: list[_Clause]) -> exp.Expr:
     return _choose(clauses, [string("delete" if clause.values is None else "update") for clause in clauses])
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from databricks.sdk.service.sql import StatementParameterListItem
 
 
-def bind(tree: exp.Expression, parameters: Sequence[StatementParameterListItem]) -> exp.Expression:
+def bind(tree: exp.Expr, parameters: Sequence[StatementParameterListItem]) -> exp.Expr:
     """Return the statement with every `:name` replaced; in place where possible.
 
     Raises
@@ -40,7 +40,7 @@ def bind(tree: exp.Expression, parameters: Sequence[StatementParameterListItem])
     return tree
 
 
-def _literal(parameter: StatementParameterListItem) -> exp.Expression:
+def _literal(parameter: StatementParameterListItem) -> exp.Expr:
     kind = (parameter.type or "STRING").strip()
     if parameter.value is None:
         return exp.Cast(this=exp.Null(), to=_type("STRING" if kind.upper() == "VOID" else kind))

@@ -20,13 +20,27 @@ if TYPE_CHECKING:
     from databricks_monitoring.local_workspace.sql.assignment import Column, Target
     from databricks_monitoring.local_workspace.sql.execution import Execution
 
-_COMPARISONS = {exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
-_MIRRORED = {exp.LT: exp.GT, exp.LTE: exp.GTE, exp.GT: exp.LT, exp.GTE: exp.LTE}
+_COMPARISONS: dict[type[exp.Expr], str] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+}
+_MIRRORED: dict[type[exp.Expr], type[exp.Expr]] = {
+    exp.LT: exp.GT,
+    exp.LTE: exp.GTE,
+    exp.GT: exp.LT,
+    exp.GTE: exp.LTE,
+}
 _UNSTABLE = frozenset({"uuid", "rand", "random"})
 _INTEGERS = {"long": 63, "integer": 31, "short": 15, "byte": 7}
 
 
-def pushed_down(node: exp.Expression, target: Target, execution: Execution, alias: str) -> str | None:
+def pushed_down(  # noqa: PLR0911 - one way a kind of node
+    node: exp.Expr, target: Target, execution: Execution, alias: str
+) -> str | None:
     """Return a condition in DataFusion's SQL, or None if it has more in it than can be sent."""
     if isinstance(node, exp.Paren):
         inner = pushed_down(node.this, target, execution, alias)
@@ -49,7 +63,7 @@ def pushed_down(node: exp.Expression, target: Target, execution: Execution, alia
     return None
 
 
-def _comparison(node: exp.Expression, target: Target, execution: Execution, alias: str) -> str | None:
+def _comparison(node: exp.Expr, target: Target, execution: Execution, alias: str) -> str | None:
     column, constant, kind = _column(node.this, target, alias), node.expression, type(node)
     if column is None:
         column, constant = _column(node.expression, target, alias), node.this
@@ -70,7 +84,7 @@ def _in(node: exp.In, target: Target, execution: Execution, alias: str) -> str |
     return f"{quoted(column.name)} IN ({', '.join(value for value in values if value)})"
 
 
-def _column(node: exp.Expression, target: Target, alias: str) -> Column | None:
+def _column(node: exp.Expr, target: Target, alias: str) -> Column | None:
     if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star):
         return None
     if node.table and node.table.lower() not in {alias.lower(), target.name.name}:
@@ -78,7 +92,7 @@ def _column(node: exp.Expression, target: Target, alias: str) -> Column | None:
     return next((column for column in target.columns if column.name.lower() == node.name.lower()), None)
 
 
-def constant_of(node: exp.Expression, column: Column, execution: Execution) -> str | None:
+def constant_of(node: exp.Expr, column: Column, execution: Execution) -> str | None:
     """Return an expression without columns as a DataFusion literal of a column's type, or None."""
     if not isinstance(column.kind, str) or node.find(exp.Column, exp.Query, exp.Identifier):
         return None

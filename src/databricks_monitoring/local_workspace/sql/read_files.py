@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from databricks.sdk.errors import DatabricksError
+from databricks.sdk.errors.base import DatabricksError
 from sqlglot import exp
 
 from databricks_monitoring.local_workspace.sql.errors import failure, unsupported
@@ -16,6 +15,8 @@ from databricks_monitoring.metrics.engines.delta_scan import duckdb_type
 from databricks_monitoring.names import TableName
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from databricks_monitoring.local_workspace.sql.execution import Execution
 
 _OPTIONS = {
@@ -86,8 +87,8 @@ def _files(path: str, kind: str, execution: Execution) -> list[Path]:
     return [file.absolute() for file in files]
 
 
-def _reader_options(kind: str, options: dict[str, str]) -> list[exp.Expression]:
-    given: list[exp.Expression] = []
+def _reader_options(kind: str, options: dict[str, str]) -> list[exp.Expr]:
+    given: list[exp.Expr] = []
     if kind == "csv":
         given.append(_option("header", exp.true() if options.get("header") == "true" else exp.false()))
         separator = options.get("sep") or options.get("delimiter")
@@ -116,5 +117,5 @@ def _reader_options(kind: str, options: dict[str, str]) -> list[exp.Expression]:
     return given
 
 
-def _option(name: str, value: exp.Expression) -> exp.PropertyEQ:
+def _option(name: str, value: exp.Expr) -> exp.PropertyEQ:
     return exp.PropertyEQ(this=exp.to_identifier(name, quoted=True), expression=value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from databricks.sdk.errors import DatabricksError
+from databricks.sdk.errors.base import DatabricksError
 from sqlglot import exp
 
 from databricks_monitoring.local_workspace.sql import commands, ddl, describe, dialect, grants, merge, writes
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from databricks_monitoring.local_workspace.sql.execution import Execution
     from databricks_monitoring.local_workspace.sql.result import Outcome
 
-_RUN: dict[type[exp.Expression], Callable[..., Outcome]] = {
+_RUN: dict[type[exp.Expr], Callable[..., Outcome]] = {
     exp.Insert: writes.insert,
     exp.Update: writes.update,
     exp.Delete: writes.delete,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from databricks_monitoring.local_workspace.sql.execution import Execution
 
 
-def resolve_functions(tree: exp.Expression, execution: Execution) -> None:
+def resolve_functions(tree: exp.Expr, execution: Execution) -> None:
     """Replace every table function of a query by what DuckDB can read, in place."""
     from databricks_monitoring.local_workspace.sql import change_feed, read_files  # noqa: PLC0415 - they import this
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
-from databricks.sdk.errors import DatabricksError, NotFound
+from databricks.sdk.errors import NotFound
+from databricks.sdk.errors.base import DatabricksError
 from sqlglot import exp
 
 from databricks_monitoring.local_workspace.sql import dialect, views
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake import DeltaTable
 
-    from databricks_monitoring.local_workspace.tables import Tables
+    from databricks_monitoring.local_workspace.catalog.tables import Tables
 
 
 class TableScope:
@@ -33,7 +34,7 @@ class TableScope:
         self,
         tables: Tables,
         connection: duckdb.DuckDBPyConnection,
-        translate: Callable[[exp.Expression], str],
+        translate: Callable[[exp.Expr], str],
         *,
         catalog: str,
         schema: str,
@@ -45,7 +46,7 @@ class TableScope:
         self.catalog = catalog
         self.schema = schema
 
-    def name(self, node: exp.Expression) -> TableName:
+    def name(self, node: exp.Expr) -> TableName:
         """Return the full name that a table node stands for, in lower case."""
         if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
             raise failure("INVALID_IDENTIFIER", f"`{node.sql()}` is not the name of a table.", "42602")
@@ -54,7 +55,7 @@ class TableScope:
         catalog, schema = node.catalog or self.catalog, node.db or self.schema
         return TableName(catalog.lower(), schema.lower(), node.name.lower())
 
-    def schema_name(self, node: exp.Expression) -> SchemaName:
+    def schema_name(self, node: exp.Expr) -> SchemaName:
         """Return the full name of a schema from a node with one or two levels."""
         parts = (
             [part.name for part in node.parts] if isinstance(node, exp.Table | exp.Column) else [node.name]
@@ -134,7 +135,7 @@ class TableScope:
                 "42704",
             )
 
-    def resolve(self, tree: exp.Expression) -> None:
+    def resolve(self, tree: exp.Expr) -> None:
         """Replace every table of a query by its view, in place."""
         named: set[tuple[str, str, str]] = set()
         for node in list(tree.find_all(exp.Table)):
@@ -231,7 +232,7 @@ def _is_common_table(node: exp.Table) -> bool:
     Inside of its own definition the name means the table, unless an earlier definition has it too.
     """
     wanted = node.name.lower()
-    inner: exp.Expression = node
+    inner: exp.Expr = node
     parent = node.parent
     while parent is not None:
         within = parent.args.get("with_")

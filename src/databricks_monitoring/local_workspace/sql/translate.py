@@ -1,4 +1,4 @@
-"""Databricks expressions and queries as DuckDB's: bound parameters, generators, functions, names of columns."""
+"""Databricks expressions and queries as DuckDB's: generators, functions, operators, names of columns."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from databricks_monitoring.local_workspace.sql.functions.rules import (
     unresolved,
     variable,
 )
-
 from databricks_monitoring.local_workspace.sql.macros import OVERLOADED
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ _SAME_MEANING = (
     exp.Nullif,
 )
 
-_NAMED_BY_PARSER = {
+_NAMED_BY_PARSER: dict[type[exp.Expr], str] = {
     exp.CurrentTimestamp: "current_timestamp",
     exp.CurrentDate: "current_date",
     exp.CurrentUser: "current_user",
@@ -57,7 +56,7 @@ _NAMED_BY_PARSER = {
 }
 
 
-def to_duckdb(tree: exp.Expression, moment: Moment) -> exp.Expression:
+def to_duckdb(tree: exp.Expr, moment: Moment) -> exp.Expr:
     """Return a query or an expression with every operator and function in DuckDB's words; `tree` is used up.
 
     Tables have to be resolved before or after; they stay as they are.
@@ -81,12 +80,12 @@ def to_duckdb(tree: exp.Expression, moment: Moment) -> exp.Expression:
             root = replacement
             root.parent = None
         else:
-            parent.set(key, replacement, index=index)
+            parent.set(str(key), replacement, index=index)
     _fix_types(root)
     return root
 
 
-def _fix_types(root: exp.Expression) -> None:
+def _fix_types(root: exp.Expr) -> None:
     """Pass arguments through a lambda where DuckDB would not know their types when it picks a macro.
 
     It knows those of a lambda's variable, but not of aggregates, window functions and other columns' aliases.
@@ -107,11 +106,11 @@ def _fix_types(root: exp.Expression) -> None:
         fixed = exp.Bracket(this=call("list_transform", items, inner), expressions=[number(1)], offset=1)
         if parent is None:
             raise unsupported("an expression that is nothing but a cast of an aggregate")
-        parent.set(key, fixed, index=index)
+        parent.set(str(key), fixed, index=index)
 
 
 def _spell_out_aliases(node: exp.Anonymous) -> None:
-    """Replace aliases of aggregates in the same select list by what they stand for; lambdas cannot see them."""
+    """Replace aliases of aggregates in the same select list by what they stand for; lambdas see none."""
     select = node.find_ancestor(exp.Select)
     aggregates = {
         each.alias.lower(): each.this
@@ -123,7 +122,7 @@ def _spell_out_aliases(node: exp.Anonymous) -> None:
             column.replace(exp.Paren(this=aggregates[column.name.lower()].copy()))
 
 
-def _is_aggregate(expression: exp.Expression) -> bool:
+def _is_aggregate(expression: exp.Expr) -> bool:
     calls = expression.find_all(exp.Anonymous)
     return expression.find(exp.Window) is not None or any(each.name in DUCKDB_AGGREGATES for each in calls)
 
@@ -146,7 +145,7 @@ def _has_late_type(node: exp.Anonymous) -> bool:
     return False
 
 
-def render(tree: exp.Expression) -> str:
+def render(tree: exp.Expr) -> str:
     """Return a translated tree as DuckDB SQL, every identifier quoted."""
     return str(tree.sql(dialect=_Written, identify=True, normalize_functions=False))
 
@@ -154,7 +153,7 @@ def render(tree: exp.Expression) -> str:
 class _Written(DuckDB):
     """DuckDB, with nothing added to what the rules have decided."""
 
-    class Generator(DuckDB.Generator):
+    class Generator(DuckDB.Generator):  # type: ignore[misc, valid-type] # made by a metaclass
         """The generator; window functions take IGNORE NULLS inside of their parentheses."""
 
         def ignorenulls_sql(self, expression: exp.IgnoreNulls) -> str:
@@ -162,12 +161,12 @@ class _Written(DuckDB):
             return f"{inner[:-1]} IGNORE NULLS)"
 
 
-def _finished(node: exp.Expression) -> exp.Expression:
-    finish: Callable[[exp.Expression], exp.Expression] | None = node.meta.pop(FINISH, None)
+def _finished(node: exp.Expr) -> exp.Expr:
+    finish: Callable[[exp.Expr], exp.Expr] | None = node.meta.pop(FINISH, None)
     return finish(node) if finish else node
 
 
-def _rewritten(node: exp.Expression, moment: Moment) -> exp.Expression:  # noqa: C901, PLR0911, PLR0912 - one branch a kind of node
+def _rewritten(node: exp.Expr, moment: Moment) -> exp.Expr:  # noqa: C901, PLR0911, PLR0912 - one branch a kind of node
     if isinstance(node, exp.Anonymous):
         return node if node.meta.get(DUCKDB) else apply(node.name, node.expressions, moment)
     if isinstance(node, exp.WithinGroup):
@@ -228,7 +227,7 @@ def _rewritten(node: exp.Expression, moment: Moment) -> exp.Expression:  # noqa:
     return node
 
 
-def _values(node: exp.Values) -> exp.Expression:
+def _values(node: exp.Values) -> exp.Expr:
     """Return VALUES with Databricks' names for columns that have none."""
     alias = node.args.get("alias")
     if (alias is not None and alias.columns) or not isinstance(node.parent, exp.From | exp.Join):
@@ -240,7 +239,7 @@ def _values(node: exp.Values) -> exp.Expression:
     return node
 
 
-def _like(node: exp.Like | exp.ILike) -> exp.Expression:
+def _like(node: exp.Like | exp.ILike) -> exp.Expr:
     # In Databricks a backslash escapes unless ESCAPE says otherwise; DuckDB escapes only if told.
     if isinstance(node.parent, exp.Escape):
         return node
@@ -252,13 +251,13 @@ def _like(node: exp.Like | exp.ILike) -> exp.Expression:
     return exp.Escape(this=node.copy(), expression=string("\\"))
 
 
-def _trim(node: exp.Trim) -> exp.Expression:
+def _trim(node: exp.Trim) -> exp.Expr:
     name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get((node.args.get("position") or "").upper(), "trim")
     characters = node.args.get("expression")
     return call(name, node.this, *([characters] if characters is not None else []))
 
 
-def name_columns(query: exp.Expression) -> None:
+def name_columns(query: exp.Expr) -> None:
     """Give the unnamed columns of a query's result the names Databricks gives them, in place."""
     select = query
     while isinstance(select, exp.SetOperation | exp.Subquery):
@@ -274,7 +273,7 @@ def name_columns(query: exp.Expression) -> None:
         projection.replace(exp.alias_(projection.copy(), column_name(projection), quoted=True))
 
 
-def column_name(expression: exp.Expression) -> str:
+def column_name(expression: exp.Expr) -> str:
     """Return the name of a column that is computed by `expression` and has no alias.
 
     Examples
@@ -289,24 +288,27 @@ def column_name(expression: exp.Expression) -> str:
         return str(expression.expression.name)
     if isinstance(expression, exp.JSONExtract):
         return str(expression.expression.expressions[-1].this)
-    if isinstance(expression, exp.Literal | exp.Boolean | exp.Null):
-        return (
-            str(expression.this).lower() if isinstance(expression, exp.Boolean) else expression.name or "NULL"
-        )
-    shown = expression.copy()
-    for node in list(shown.walk(bfs=False)):
+    if isinstance(expression, exp.Boolean):
+        return str(expression.this).lower()
+    if isinstance(expression, exp.Literal | exp.Null):
+        return expression.name or "NULL"
+    shown = _shown(expression.copy())
+    return str(shown.sql(dialect=dialect.DatabricksNames, normalize_functions=False))
+
+
+def _shown(expression: exp.Expr) -> exp.Expr:
+    """Return an expression as Spark prints it: functions small, texts bare, operators in parentheses."""
+    for node in list(expression.walk(bfs=False)):
         if isinstance(node, exp.Anonymous):
             node.set("this", node.name.lower())
         elif isinstance(node, exp.Identifier):
-            node.set("quoted", False)
+            node.set("quoted", None)
         elif isinstance(node, exp.Literal) and node.is_string:
-            node.replace(exp.to_identifier(node.name))
-    if isinstance(shown, exp.Anonymous):
-        for argument in list(shown.expressions):
-            if isinstance(argument, exp.Star):
-                argument.replace(number(1))
-            elif isinstance(argument, exp.Binary):
-                argument.replace(paren(argument.copy()))
-    if isinstance(shown, exp.Binary) and not isinstance(shown, exp.Dot):
-        shown = paren(shown)
-    return str(shown.sql(dialect=dialect.DatabricksNames, normalize_functions=False))
+            node.replace(exp.to_identifier(node.name, quoted=False))
+    for argument in expression.expressions if isinstance(expression, exp.Anonymous) else []:
+        if isinstance(argument, exp.Star):
+            argument.replace(number(1))
+        elif isinstance(argument, exp.Binary):
+            argument.replace(paren(argument.copy()))
+    is_operator = isinstance(expression, exp.Binary) and not isinstance(expression, exp.Dot)
+    return paren(expression) if is_operator else expression

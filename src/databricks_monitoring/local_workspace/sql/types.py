@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DeltaType = str | dict[str, Any]
 
-_SIMPLE: dict[exp.DataType.Type, str] = {
+_SIMPLE: dict[exp.DType, str] = {
     exp.DataType.Type.TEXT: "string",
     exp.DataType.Type.VARCHAR: "string",
     exp.DataType.Type.CHAR: "string",
@@ -103,7 +103,7 @@ _FROM_DUCKDB = {
 }
 
 
-def from_sql(kind: exp.Expression | None) -> DeltaType:
+def from_sql(kind: exp.Expr | None) -> DeltaType:
     """Return the Delta type of a type written in a statement.
 
     Raises
@@ -145,21 +145,27 @@ def struct_of(fields: list[tuple[str, DeltaType]]) -> DeltaType:
 
 
 def from_duckdb(kind: DuckDBPyType) -> DeltaType:
-    """Return the Delta type that holds the values of a DuckDB type; `interval` and `void` are none of Delta's."""
+    """Return the Delta type of a DuckDB type's values; `interval` and `void` are none of Delta's."""
     name = kind.id
-    if name in {"list", "array"}:
-        return array_of(from_duckdb(kind.children[0][1]))
-    if name == "map":
-        return map_of(from_duckdb(kind.children[0][1]), from_duckdb(kind.children[1][1]))
-    if name in {"struct", "tuple"}:
-        fields = enumerate(kind.children, start=1)
-        return struct_of([(field or f"col{place}", from_duckdb(child)) for place, (field, child) in fields])
+    if name in {"list", "array", "map", "struct", "tuple"}:
+        inner = [(field, from_duckdb(child)) for field, child in _children(kind)]
+        if name == "map":
+            return map_of(inner[0][1], inner[1][1])
+        if name in {"list", "array"}:
+            return array_of(inner[0][1])
+        return struct_of([(field or f"col{place}", child) for place, (field, child) in enumerate(inner, 1)])
     if name == "decimal":
         sizes = dict(kind.children)
         return f"decimal({sizes['precision']},{sizes['scale']})"
     if name in _FROM_DUCKDB:
         return _FROM_DUCKDB[name]
     raise unsupported(f"results of the type {kind}")
+
+
+def _children(kind: DuckDBPyType) -> list[tuple[str, DuckDBPyType]]:
+    """Return the parts of a nested type; a fixed-size array has its length among them."""
+    found: list[tuple[str, Any]] = kind.children
+    return [(name, child) for name, child in found if not isinstance(child, int | list)]
 
 
 def to_arrow(kind: DeltaType) -> pa.DataType:

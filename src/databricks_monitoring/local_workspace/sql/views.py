@@ -11,10 +11,10 @@ from databricks_monitoring.local_workspace.sql.errors import failure, unsupporte
 from databricks_monitoring.local_workspace.sql.result import nothing
 
 if TYPE_CHECKING:
+    from databricks_monitoring.local_workspace.catalog.tables import Tables
     from databricks_monitoring.local_workspace.sql.execution import Execution
     from databricks_monitoring.local_workspace.sql.result import Outcome
     from databricks_monitoring.local_workspace.storage import Store
-    from databricks_monitoring.local_workspace.tables import Tables
     from databricks_monitoring.names import SchemaName, TableName
 
 _KIND = "view"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from databricks_monitoring.local_workspace.sql.result import Outcome
 
 
-def target_of(node: exp.Expression, execution: Execution) -> Target:
+def target_of(node: exp.Expr, execution: Execution) -> Target:
     """Return the table that a statement writes, at its newest version; hold its right to write before."""
     name = execution.scope.name(node)
     return Target.of(name, execution.scope.open(name))
@@ -41,7 +41,7 @@ def insert(tree: exp.Insert, execution: Execution) -> Outcome:
     with execution.tables.writing(name):
         target = target_of(node, execution)
         named = [column.name for column in tree.this.expressions] if isinstance(tree.this, exp.Schema) else []
-        source = tree.expression or tree.args.get("source")
+        source: exp.Expr = tree.expression or tree.args["source"]
         if tree.args.get("with_") is not None:
             source.set("with_", tree.args["with_"])
         relation = execution.relation(execution.translated(query_of(source)))
@@ -55,7 +55,7 @@ def insert(tree: exp.Insert, execution: Execution) -> Outcome:
     return counts({"num_affected_rows": rows, "num_inserted_rows": rows})
 
 
-def query_of(source: exp.Expression) -> exp.Expression:
+def query_of(source: exp.Expr) -> exp.Expr:
     """Return what gives the rows of an INSERT as a query."""
     if isinstance(source, exp.Values):
         return exp.Select(expressions=[exp.Star()], from_=exp.From(this=source))
@@ -67,7 +67,7 @@ def query_of(source: exp.Expression) -> exp.Expression:
 def append(
     relation: duckdb.DuckDBPyRelation, target: Target, execution: Execution, *, mode: str = "append"
 ) -> int:
-    """Write the rows of a query with the target's columns; return how many. Without rows nothing is appended."""
+    """Write the rows of a query with the target's columns; return how many. No rows, no commit."""
     kinds = [column.kind for column in target.columns]
     batches = execution.batches(relation, [column.name for column in target.columns], kinds)
     if mode == "append":
@@ -122,7 +122,7 @@ def delete(tree: exp.Delete, execution: Execution) -> Outcome:
     return _delete(tree.this, where.this if where else None, execution)
 
 
-def _delete(node: exp.Expression, condition: exp.Expression | None, execution: Execution) -> Outcome:
+def _delete(node: exp.Expr, condition: exp.Expr | None, execution: Execution) -> Outcome:
     name = execution.scope.name(node)
     execution.scope.open(name)
     with execution.tables.writing(name):
@@ -154,7 +154,7 @@ def update(tree: exp.Update, execution: Execution) -> Outcome:
         }
         rows = change.count()
         if rows and not change.push_down_update(sets):
-            changed = [
+            changed: list[exp.Expr] = [
                 when(
                     exp.Paren(this=change.translated.copy()),
                     values[column.name],
@@ -171,16 +171,14 @@ def update(tree: exp.Update, execution: Execution) -> Outcome:
 class _Change:
     """An UPDATE or DELETE: its condition, how many rows it meets, and the two ways to carry it out."""
 
-    def __init__(
-        self, target: Target, node: exp.Expression, condition: exp.Expression, execution: Execution
-    ) -> None:
+    def __init__(self, target: Target, node: exp.Expr, condition: exp.Expr, execution: Execution) -> None:
         self._target = target
         self._execution = execution
         self._alias = node.alias_or_name
         self._condition = condition
         self.translated = self.expression(condition.copy())
 
-    def expression(self, expression: exp.Expression) -> exp.Expression:
+    def expression(self, expression: exp.Expr) -> exp.Expr:
         """Return an expression over the table's columns in DuckDB's words."""
         self._execution.scope.resolve(expression)
         return to_duckdb(exp.Paren(this=expression), self._execution.moment)
@@ -198,7 +196,7 @@ class _Change:
         self._commit(lambda table, commit: table.delete(predicate or None, commit_properties=commit))
         return True
 
-    def push_down_update(self, sets: dict[str, exp.Expression]) -> bool:
+    def push_down_update(self, sets: dict[str, exp.Expr]) -> bool:
         """Let delta-rs write constants, which rewrites only the files concerned; say whether it could."""
         predicate = self._predicate()
         values = {
@@ -226,7 +224,7 @@ class _Change:
         except (DeltaError, ValueError) as error:
             raise commits.delta_failure(error) from error
 
-    def overwrite(self, values: list[exp.Expression], keep: exp.Expression | None) -> None:
+    def overwrite(self, values: list[exp.Expr], keep: exp.Expr | None) -> None:
         """Write the table's new rows in one commit."""
         named = [
             exp.alias_(value, column.name, quoted=True)
@@ -234,9 +232,7 @@ class _Change:
         ]
         append(self._select(named, keep), self._target, self._execution, mode="overwrite")
 
-    def _select(
-        self, items: list[exp.Expression], condition: exp.Expression | None
-    ) -> duckdb.DuckDBPyRelation:
+    def _select(self, items: list[exp.Expr], condition: exp.Expr | None) -> duckdb.DuckDBPyRelation:
         view = self._execution.scope.view(self._target.name)
         source = exp.Table(
             this=exp.to_identifier(view, quoted=True),

@@ -20,7 +20,7 @@ from databricks_monitoring.local_workspace.model_server.payload_record import (
     records_of,
 )
 from databricks_monitoring.local_workspace.storage import Store
-from databricks_monitoring.local_workspace.tables import Tables
+from databricks_monitoring.local_workspace.catalog.tables import Tables
 from databricks_monitoring.names import TableName
 
 if TYPE_CHECKING:

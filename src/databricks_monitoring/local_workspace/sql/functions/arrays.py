@@ -31,18 +31,18 @@ renamed("array_append", "list_append", 2)
 
 
 @rule("array", least=0, most=None)
-def array(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def array(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return the arguments as an array."""
     return exp.Array(expressions=arguments)
 
 
 @rule("size", "cardinality", "array_size")
-def size(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def size(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return the number of elements or entries; NULL for NULL."""
     return cast(call("cardinality", arguments[0]), "INTEGER")
 
 
-def item(node: exp.Bracket) -> exp.Expression:
+def item(node: exp.Bracket) -> exp.Expr:
     """Return the translation of `value[key]`: 0-based for arrays, by key for maps."""
     if len(node.expressions) != 1:
         raise unsupported("slices in brackets")
@@ -50,58 +50,58 @@ def item(node: exp.Bracket) -> exp.Expression:
 
 
 @rule("element_at", "try_element_at", least=2)
-def element_at(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def element_at(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return an element by 1-based position (negative from the end) or a map's value by key."""
     return exp.Bracket(this=paren(arguments[0]), expressions=[arguments[1]], offset=1)
 
 
 @rule("array_prepend", least=2)
-def array_prepend(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def array_prepend(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return the array with an element before it."""
     return when(is_null(arguments[0]), exp.Null(), call("list_prepend", arguments[1], arguments[0].copy()))
 
 
 @rule("array_repeat", least=2)
-def array_repeat(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def array_repeat(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return a value so many times."""
     times = call("range", cast(arguments[1], "BIGINT"))
     return call("list_transform", times, function(["place"], arguments[0]))
 
 
 @rule("array_distinct")
-def array_distinct(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def array_distinct(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return the elements without repetitions, in order of their first appearance."""
     return call("spark_array_distinct", arguments[0])
 
 
 @rule("array_compact")
-def array_compact(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def array_compact(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return the elements that are not NULL."""
     present = exp.Not(this=exp.Paren(this=is_null(variable("element"))))
     return call("list_filter", arguments[0], function(["element"], present))
 
 
 @rule("array_remove", least=2)
-def array_remove(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def array_remove(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return the elements that are not equal to a value; NULLs stay."""
     differs = call("coalesce", exp.NEQ(this=variable("element"), expression=paren(arguments[1])), exp.true())
     return call("list_filter", arguments[0], function(["element"], differs))
 
 
 @rule("arrays_overlap", least=2)
-def arrays_overlap(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def arrays_overlap(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Say whether two arrays have an element in common."""
     return call("list_has_any", *arguments)
 
 
 @rule("array_sort")
-def array_sort(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def array_sort(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return the elements in ascending order, NULLs last."""
     return call("list_sort", arguments[0], string("ASC"), string("NULLS LAST"))
 
 
 @rule("sort_array", least=1, most=2)
-def sort_array(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def sort_array(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return the elements in order: ascending with NULLs first, or descending with NULLs last."""
     if len(arguments) == 1 or (isinstance(arguments[1], exp.Boolean) and arguments[1].this):
         return call("list_sort", arguments[0], string("ASC"), string("NULLS FIRST"))
@@ -111,7 +111,7 @@ def sort_array(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
 
 
 @rule("sequence", least=2, most=3)
-def sequence(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def sequence(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return the values from a start to an end, both included, downwards if the end is smaller."""
     start, end = arguments[0], arguments[1]
     if len(arguments) == 3:  # noqa: PLR2004
@@ -121,13 +121,13 @@ def sequence(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
     return call("spark_sequence", start, end)
 
 
-def _lambda(node: exp.Expression, what: str) -> tuple[list[str], exp.Expression]:
+def _lambda(node: exp.Expr, what: str) -> tuple[list[str], exp.Expr]:
     if not isinstance(node, exp.Lambda):
         raise unsupported(f"{what} without a lambda")
     return [each.name for each in node.expressions], node.this
 
 
-def _zero_based(names: list[str], body: exp.Expression) -> exp.Expression:
+def _zero_based(names: list[str], body: exp.Expr) -> exp.Expr:
     """Return a lambda whose second variable counts from 0 as in Databricks; DuckDB counts from 1."""
     if len(names) > 1:
         for use in list(body.find_all(exp.Identifier)):
@@ -148,31 +148,31 @@ def _is_variable(use: exp.Identifier) -> bool:
 
 
 @rule("transform", least=2)
-def transform(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def transform(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return every element through a function of it, and of its position from 0."""
     return call("list_transform", arguments[0], _zero_based(*_lambda(arguments[1], "transform")))
 
 
 @rule("filter", least=2)
-def filtered(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def filtered(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return the elements for which a function is true."""
     return call("list_filter", arguments[0], _zero_based(*_lambda(arguments[1], "filter")))
 
 
 @rule("exists", least=2)
-def exists(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def exists(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Say whether a function is true for an element; NULL if only unknown for some."""
     return call("spark_any", call("list_transform", arguments[0], function(*_lambda(arguments[1], "exists"))))
 
 
 @rule("forall", least=2)
-def forall(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def forall(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Say whether a function is true for every element; NULL if unknown for some and false for none."""
     return call("spark_all", call("list_transform", arguments[0], function(*_lambda(arguments[1], "forall"))))
 
 
 @rule("aggregate", "reduce", least=3, most=4)
-def aggregate(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def aggregate(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Fold an array from a start value, then pass the result through a last function."""
     names, body = _lambda(arguments[2], "aggregate")
     folded = call("list_reduce", arguments[0], function(names, body), arguments[1])
@@ -185,7 +185,7 @@ def aggregate(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
 
 
 @rule("arrays_zip", least=1, most=None)
-def arrays_zip(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def arrays_zip(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return structs of the elements at the same place, NULL where an array is shorter."""
     zipped = call("list_zip", *arguments)
     fields = [
@@ -196,13 +196,13 @@ def arrays_zip(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
         for place, argument in enumerate(arguments)
     ]
     structs = call("list_transform", zipped, function(["zipped"], call("struct_pack", *fields)))
-    missing: exp.Expression = is_null(arguments[0].copy())
+    missing: exp.Expr = is_null(arguments[0].copy())
     for argument in arguments[1:]:
         missing = exp.Or(this=missing, expression=is_null(argument.copy()))
     return when(missing, exp.Null(), structs)
 
 
-def _field_name(argument: exp.Expression, place: int) -> str:
+def _field_name(argument: exp.Expr, place: int) -> str:
     if isinstance(argument, exp.Column):
         return str(argument.name)
     if isinstance(argument, exp.Dot):
@@ -211,7 +211,7 @@ def _field_name(argument: exp.Expression, place: int) -> str:
 
 
 @rule("zip_with", least=3)
-def zip_with(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def zip_with(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return the elements at the same place of two arrays through a function."""
     names, body = _lambda(arguments[2], "zip_with")
     for use in list(body.find_all(exp.Identifier)):

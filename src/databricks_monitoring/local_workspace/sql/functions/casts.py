@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from databricks_monitoring.local_workspace.sql import types
-from databricks_monitoring.local_workspace.sql.functions.rules import Moment, call, cast, rule, when, string
+from databricks_monitoring.local_workspace.sql.functions.rules import Moment, call, cast, rule, string, when
 from databricks_monitoring.metrics.engines.delta_scan import duckdb_type
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _MACROS = {
 }
 
 
-def converted(value: exp.Expression, kind: DeltaType, *, safely: bool = False) -> exp.Expression:
+def converted(value: exp.Expr, kind: DeltaType, *, safely: bool = False) -> exp.Expr:
     """Return `value` as a Delta type; `safely` gives NULL where the plain cast fails."""
     prefix = "spark_try_" if safely else "spark_"
     if isinstance(kind, str):
@@ -41,12 +41,12 @@ def converted(value: exp.Expression, kind: DeltaType, *, safely: bool = False) -
     return _plain(value, duckdb_type(kind), safely=safely)
 
 
-def _plain(value: exp.Expression, kind: str, *, safely: bool) -> exp.Expression:
+def _plain(value: exp.Expr, kind: str, *, safely: bool) -> exp.Expr:
     node = exp.TryCast if safely else exp.Cast
     return node(this=value, to=exp.DataType.build(kind, dialect="duckdb"))
 
 
-def of(node: exp.Cast) -> exp.Expression:
+def of(node: exp.Cast) -> exp.Expr:
     """Return the translation of CAST, TRY_CAST or `::`."""
     kind = node.to
     safely = isinstance(node, exp.TryCast)
@@ -60,7 +60,7 @@ def of(node: exp.Cast) -> exp.Expression:
 
 def _named(name: str, kind: DeltaType) -> None:
     @rule(name)
-    def build(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+    def build(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
         return converted(arguments[0], kind)
 
 
@@ -93,7 +93,7 @@ _TYPE_NAMES = {
 
 
 @rule("typeof")
-def typeof(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def typeof(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return the name of a value's type; only of simple types."""
     name = call("typeof", arguments[0])
     ifs = [
@@ -104,7 +104,8 @@ def typeof(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
     refusal = call(
         "error",
         string(
-            "[UNSUPPORTED_FEATURE.LOCAL_WORKSPACE] The local workspace does not support typeof nested types. SQLSTATE: 0A000"
+            "[UNSUPPORTED_FEATURE.LOCAL_WORKSPACE] The local workspace does not support typeof "
+            "of nested types. SQLSTATE: 0A000"
         ),
     )
     return exp.Case(ifs=ifs, default=when(nested, refusal, call("lower", name)))

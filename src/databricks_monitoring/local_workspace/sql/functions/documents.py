@@ -41,7 +41,7 @@ renamed("json_array_length", "spark_json_length")
 
 
 @rule("json_object_keys")
-def json_object_keys(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def json_object_keys(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return the keys of the outermost object."""
     return call("json_keys", call("spark_valid_json", arguments[0]))
 
@@ -50,7 +50,7 @@ _PATH_STEP = re.compile(r"\.(?P<key>[^.\[\]'\"*]+)|\[(?P<index>\d+)\]|\[['\"](?P
 
 
 @rule("get_json_object", least=2)
-def get_json_object(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def get_json_object(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return what a path leads to as text; NULL for malformed JSON."""
     path = text_of(arguments[1], "The path of get_json_object").strip()
     if not path.startswith("$"):
@@ -67,18 +67,18 @@ def get_json_object(arguments: list[exp.Expression], _: Moment) -> exp.Expressio
     return _at(arguments[0], steps)
 
 
-def _at(document: exp.Expression, steps: list[str | int]) -> exp.Expression:
+def _at(document: exp.Expr, steps: list[str | int]) -> exp.Expr:
     path = "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{json.dumps(step)}" for step in steps)
     return call("spark_json_text", document, string(path))
 
 
-def path(node: exp.JSONExtract) -> exp.Expression:
+def path(node: exp.JSONExtract) -> exp.Expr:
     """Return the translation of `document:a.b[0]`."""
     steps: list[str | int] = []
     for part in node.expression.expressions:
-        if isinstance(part, exp.JSONPathKey) and isinstance(part.this, str):
-            steps.append(part.this)
-        elif isinstance(part, exp.JSONPathSubscript) and isinstance(part.this, int):
+        if (isinstance(part, exp.JSONPathKey) and isinstance(part.this, str)) or (
+            isinstance(part, exp.JSONPathSubscript) and isinstance(part.this, int)
+        ):
             steps.append(part.this)
         elif not isinstance(part, exp.JSONPathRoot):
             raise unsupported("wildcards in a JSON path")
@@ -106,7 +106,7 @@ def schema_type(text: str) -> DeltaType:
 
 
 @rule("from_json", least=2, most=3)
-def from_json(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def from_json(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return JSON text as a value of a schema.
 
     A value of another kind than the schema's is NULL, alone; malformed JSON is NULL, or a struct of NULLs.
@@ -126,11 +126,11 @@ def from_json(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
     return _read(document, kind, (f"v{place}" for place in count(1)))
 
 
-def _read(document: exp.Expression, kind: DeltaType, names: Iterator[str]) -> exp.Expression:
+def _read(document: exp.Expr, kind: DeltaType, names: Iterator[str]) -> exp.Expr:
     raw = call("json_transform", document, string(json.dumps(_shape(kind))))
     if isinstance(kind, str) or kind["type"] == "array" or _is_plain(kind):
         return _typed(raw, kind, names)
-    # One element goes through `list_transform`, so that the text is read once however often its value is used.
+    # One element goes through `list_transform`, so that the text is read once.
     name = next(names)
     once = call(
         "list_transform", exp.Array(expressions=[raw]), function([name], _typed(variable(name), kind, names))
@@ -139,7 +139,7 @@ def _read(document: exp.Expression, kind: DeltaType, names: Iterator[str]) -> ex
 
 
 def _shape(kind: DeltaType) -> Any:  # noqa: ANN401 - JSON of any depth
-    """Return DuckDB's structure for a type: checked kinds stay JSON until `_typed` looks at them."""
+    """Return DuckDB's structure for a type: checked kinds stay JSON until `_typed` reads them."""
     if isinstance(kind, str):
         return "VARCHAR" if kind == "string" else "JSON"
     if kind["type"] == "array":
@@ -159,7 +159,7 @@ def _is_plain(kind: DeltaType) -> bool:
     return all(_is_plain(field["type"]) for field in kind["fields"])
 
 
-def _typed(value: exp.Expression, kind: DeltaType, names: Iterator[str]) -> exp.Expression:
+def _typed(value: exp.Expr, kind: DeltaType, names: Iterator[str]) -> exp.Expr:
     if _is_plain(kind):
         return value
     if isinstance(kind, str):
@@ -191,11 +191,11 @@ def _typed(value: exp.Expression, kind: DeltaType, names: Iterator[str]) -> exp.
     return when(is_null(value), exp.Null(), call("struct_pack", *fields))
 
 
-def _from_json_value(value: exp.Expression, kind: DeltaType, names: Iterator[str]) -> exp.Expression:
+def _from_json_value(value: exp.Expr, kind: DeltaType, names: Iterator[str]) -> exp.Expr:
     return _scalar(value, kind) if isinstance(kind, str) else _read(value, kind, names)
 
 
-def _scalar(value: exp.Expression, kind: str) -> exp.Expression:
+def _scalar(value: exp.Expr, kind: str) -> exp.Expr:
     if kind in {"double", "float"}:
         return cast(call("spark_json_number", value), duckdb_type(kind))
     if kind in {"long", "integer", "short", "byte"}:

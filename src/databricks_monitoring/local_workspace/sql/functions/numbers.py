@@ -37,34 +37,34 @@ same("greatest least", 2, None)
 
 
 @rule("log", least=1, most=2)
-def log(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def log(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return the natural logarithm, or the one to a base given first."""
     return call("spark_ln" if len(arguments) == 1 else "spark_log", *arguments)
 
 
 @rule("sign", "signum")
-def sign(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def sign(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return -1.0, 0.0 or 1.0."""
     return cast(call("sign", *arguments), "DOUBLE")
 
 
 @rule("mod", least=2)
-def mod(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def mod(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return the remainder, with the sign of the dividend."""
     return exp.Paren(this=exp.Mod(this=paren(arguments[0]), expression=paren(arguments[1])))
 
 
 @rule("rand", "random", least=0, most=1)
-def rand(_arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def rand(_arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return a number in [0, 1); a seed changes nothing, as the order of rows is not fixed."""
     return call("random")
 
 
 def _checked(operator: type[exp.Binary]) -> None:
-    name = {exp.Add: "try_add", exp.Sub: "try_subtract", exp.Mul: "try_multiply"}[operator]  # type: ignore[index] # only these three are passed
+    name = {exp.Add: "try_add", exp.Sub: "try_subtract", exp.Mul: "try_multiply"}[operator]
 
     @rule(name, least=2)
-    def build(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+    def build(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
         return call("try", operator(this=paren(arguments[0]), expression=paren(arguments[1])))
 
 
@@ -73,24 +73,24 @@ for _operator in (exp.Add, exp.Sub, exp.Mul):
 
 
 @rule("zeroifnull")
-def zeroifnull(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def zeroifnull(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return 0 for NULL."""
     return exp.Coalesce(this=arguments[0], expressions=[number(0)])
 
 
 @rule("nullifzero")
-def nullifzero(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def nullifzero(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return NULL for 0."""
     return exp.Nullif(this=arguments[0], expression=number(0))
 
 
 @rule("isnull")
-def isnull(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def isnull(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Say whether a value is NULL."""
     return exp.Paren(this=is_null(arguments[0]))
 
 
 @rule("isnotnull")
-def isnotnull(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def isnotnull(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Say whether a value is not NULL."""
     return exp.Paren(this=exp.Not(this=exp.Paren(this=is_null(arguments[0]))))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-Build = "Callable[[list[exp.Expression], Moment], exp.Expression]"
+Build = "Callable[[list[exp.Expr], Moment], exp.Expr]"
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Rule:
     name: str
     least: int
     most: int | None
-    build: Callable[[list[exp.Expression], Moment], exp.Expression]
+    build: Callable[[list[exp.Expr], Moment], exp.Expr]
 
-    def __call__(self, arguments: list[exp.Expression], moment: Moment) -> exp.Expression:
+    def __call__(self, arguments: list[exp.Expr], moment: Moment) -> exp.Expr:
         """Return the translation of a call, or refuse its number of arguments."""
         if len(arguments) < self.least or (self.most is not None and len(arguments) > self.most):
             wanted = (
@@ -63,14 +63,14 @@ DUCKDB = "duckdb"
 def rule(
     *names: str, least: int = 1, most: int | None = -1
 ) -> Callable[
-    [Callable[[list[exp.Expression], Moment], exp.Expression]],
-    Callable[[list[exp.Expression], Moment], exp.Expression],
+    [Callable[[list[exp.Expr], Moment], exp.Expr]],
+    Callable[[list[exp.Expr], Moment], exp.Expr],
 ]:
     """Add the decorated builder under Databricks names; `most` is `least` unless given, None is no limit."""
 
     def add(
-        build: Callable[[list[exp.Expression], Moment], exp.Expression],
-    ) -> Callable[[list[exp.Expression], Moment], exp.Expression]:
+        build: Callable[[list[exp.Expr], Moment], exp.Expr],
+    ) -> Callable[[list[exp.Expr], Moment], exp.Expr]:
         for name in names:
             RULES[name] = Rule(name, least, least if most == -1 else most, build)
         return build
@@ -89,7 +89,7 @@ def same(names: str, least: int = 1, most: int | None = -1) -> None:
         renamed(name, name, least, most)
 
 
-def call(name: str, *arguments: exp.Expression) -> exp.Anonymous:
+def call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     """Return a call of a DuckDB function or macro, marked as not to be translated again."""
     made = exp.Anonymous(this=name, expressions=list(arguments))
     made.meta[DUCKDB] = True
@@ -101,34 +101,32 @@ def string(value: str) -> exp.Literal:
     return exp.Literal.string(value)
 
 
-def number(value: float) -> exp.Literal:
+def number(value: float) -> exp.Expr:
     """Return a number literal."""
     return exp.Literal.number(value)
 
 
-def cast(value: exp.Expression, kind: str) -> exp.Cast:
+def cast(value: exp.Expr, kind: str) -> exp.Cast:
     """Return a cast to a DuckDB type."""
     return exp.Cast(this=value, to=exp.DataType.build(kind, dialect="duckdb"))
 
 
-def paren(value: exp.Expression) -> exp.Expression:
+def paren(value: exp.Expr) -> exp.Expr:
     """Return an operator in parentheses, so that it may become an operand; anything else as it is."""
     return exp.Paren(this=value) if isinstance(value, exp.Binary | exp.Unary | exp.Case) else value
 
 
-def when(
-    condition: exp.Expression, then: exp.Expression, otherwise: exp.Expression | None = None
-) -> exp.Case:
+def when(condition: exp.Expr, then: exp.Expr, otherwise: exp.Expr | None = None) -> exp.Case:
     """Return CASE WHEN condition THEN then ELSE otherwise END."""
     return exp.Case(ifs=[exp.If(this=condition, true=then)], default=otherwise)
 
 
-def is_null(value: exp.Expression) -> exp.Is:
+def is_null(value: exp.Expr) -> exp.Is:
     """Return `value IS NULL`."""
     return exp.Is(this=paren(value), expression=exp.Null())
 
 
-def function(variables: list[str], body: exp.Expression) -> exp.Lambda:
+def function(variables: list[str], body: exp.Expr) -> exp.Lambda:
     """Return a lambda."""
     return exp.Lambda(this=body, expressions=[exp.to_identifier(name, quoted=True) for name in variables])
 
@@ -138,7 +136,7 @@ def variable(name: str) -> exp.Identifier:
     return exp.to_identifier(name, quoted=True)
 
 
-def apply(name: str, arguments: list[exp.Expression], moment: Moment) -> exp.Expression:
+def apply(name: str, arguments: list[exp.Expr], moment: Moment) -> exp.Expr:
     """Return the translation of a Databricks function called by name.
 
     Raises
@@ -163,7 +161,7 @@ def unresolved(name: str) -> SqlError:
     )
 
 
-def text_of(argument: exp.Expression, where: str) -> str:
+def text_of(argument: exp.Expr, where: str) -> str:
     """Return the value of an argument that has to be a text literal."""
     if isinstance(argument, exp.Literal) and argument.is_string:
         return str(argument.this)

@@ -45,25 +45,25 @@ renamed("sha", "sha1")
 
 
 @rule("length", "char_length", "character_length", "len")
-def length(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def length(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return the number of characters, an INT."""
     return cast(call("length", *arguments), "INTEGER")
 
 
 @rule("instr", least=2)
-def instr(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def instr(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return the 1-based position of a substring."""
     return cast(call("instr", *arguments), "INTEGER")
 
 
 @rule("locate", "position", least=2)
-def locate(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def locate(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return the 1-based position of the first argument in the second."""
     return cast(call("instr", arguments[1], arguments[0]), "INTEGER")
 
 
 @rule("ltrim", "rtrim", "trim")
-def trimmed(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def trimmed(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Stand for a call that the parser turns into TRIM itself."""
     return call("trim", *arguments)
 
@@ -73,30 +73,30 @@ renamed("rtrim", "rtrim", 1)
 
 
 @rule("lpad", least=2, most=3)
-def lpad(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def lpad(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Pad on the left, with blanks unless told otherwise."""
     return call("lpad", *arguments, *([string(" ")] if len(arguments) == 2 else []))  # noqa: PLR2004
 
 
 @rule("rpad", least=2, most=3)
-def rpad(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def rpad(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Pad on the right, with blanks unless told otherwise."""
     return call("rpad", *arguments, *([string(" ")] if len(arguments) == 2 else []))  # noqa: PLR2004
 
 
 @rule("space")
-def space(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def space(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return so many blanks."""
     return call("repeat", string(" "), *arguments)
 
 
 @rule("concat", most=None)
-def concat(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def concat(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Join texts or arrays; NULL if one of them is."""
     return _joined(arguments)
 
 
-def _joined(arguments: Sequence[exp.Expression]) -> exp.Expression:
+def _joined(arguments: Sequence[exp.Expr]) -> exp.Expr:
     joined = arguments[0]
     for each in arguments[1:]:
         joined = exp.DPipe(this=joined, expression=exp.Paren(this=each), safe=True)
@@ -104,7 +104,7 @@ def _joined(arguments: Sequence[exp.Expression]) -> exp.Expression:
 
 
 @rule("concat_ws", least=1, most=None)
-def concat_ws(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def concat_ws(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Join what is not NULL; one argument may be an array, several have to be texts."""
     if len(arguments) == 1:
         return string("")
@@ -114,13 +114,13 @@ def concat_ws(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
 
 
 @rule("substring", "substr", least=2, most=3)
-def substring(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def substring(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return a part; position 0 means 1, negative ones count from the end."""
     return call("spark_substring", *arguments)
 
 
 @rule("initcap")
-def initcap(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def initcap(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return the text with each word's first letter in upper case and the others in lower case."""
     word = variable("word")
     capital = exp.DPipe(
@@ -132,7 +132,7 @@ def initcap(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
 
 
 @rule("split", least=2, most=3)
-def split(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def split(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Split at a regular expression."""
     if len(arguments) == 3:  # noqa: PLR2004
         raise unsupported("split with a limit")
@@ -140,32 +140,32 @@ def split(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
 
 
 @rule("regexp_like", "regexp", "rlike", least=2)
-def regexp_like(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def regexp_like(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Say whether a regular expression is found."""
     return call("regexp_matches", *arguments)
 
 
 @rule("regexp_extract", least=2, most=3)
-def regexp_extract(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def regexp_extract(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return a group of the first match, the first group unless told otherwise; empty without a match."""
     return call("regexp_extract", *arguments, *([number(1)] if len(arguments) == 2 else []))  # noqa: PLR2004
 
 
 @rule("regexp_extract_all", least=2, most=3)
-def regexp_extract_all(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def regexp_extract_all(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return a group of every match."""
     return call("regexp_extract_all", *arguments, *([number(1)] if len(arguments) == 2 else []))  # noqa: PLR2004
 
 
 @rule("regexp_replace", least=3)
-def regexp_replace(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def regexp_replace(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Replace every match; `$1` is the first group."""
     replacement = re.sub(r"\$(\d)", r"\\\1", text_of(arguments[2], "The replacement of regexp_replace"))
     return call("regexp_replace", arguments[0], arguments[1], string(replacement), string("g"))
 
 
 @rule("sha2", least=2)
-def sha2(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def sha2(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return a SHA-2 digest in hexadecimal; only the one of 256 bits."""
     if arguments[1].name not in {"256", "0"}:
         raise unsupported("sha2 of another length than 256")
@@ -173,7 +173,7 @@ def sha2(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
 
 
 @rule("array_join", least=2, most=3)
-def array_join(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def array_join(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Join the elements that are not NULL, or with a text in their place."""
     items = arguments[0]
     if len(arguments) == 3:  # noqa: PLR2004
@@ -187,18 +187,18 @@ def array_join(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
 
 
 @rule("encode", least=2)
-def encode(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def encode(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Return the bytes of a text in UTF-8."""
     _utf8(arguments[1])
     return call("encode", arguments[0])
 
 
-def _utf8(charset: exp.Expression) -> None:
+def _utf8(charset: exp.Expr) -> None:
     if text_of(charset, "The character set").lower() not in {"utf-8", "utf8"}:
         raise unsupported("another character set than UTF-8")
 
 
 @rule("is_valid_utf8")
-def is_valid_utf8(arguments: list[exp.Expression], _: Moment) -> exp.Expression:
+def is_valid_utf8(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Say that a text is valid, which every text in DuckDB is."""
     return when(exp.Is(this=arguments[0], expression=exp.Null()), exp.Null(), exp.true())

@@ -11,7 +11,7 @@ from databricks_monitoring.local_workspace.user import WORKSPACE_ID
 from databricks_monitoring.names import TableName
 
 if TYPE_CHECKING:
-    from databricks_monitoring.local_workspace.endpoint_record import ConfigRecord, EndpointRecord
+    from databricks_monitoring.local_workspace.endpoints.record import ConfigRecord, EndpointRecord
     from databricks_monitoring.local_workspace.storage import Store
 
 SERVED_ENTITIES = TableName("system", "serving", "served_entities")

@@ -21,21 +21,25 @@ from databricks.sdk.service.serving import (
 )
 
 from databricks_monitoring.errors import EndpointNotFoundError
-from databricks_monitoring.local_workspace.deployment import Deployment
-from databricks_monitoring.local_workspace.endpoint_config import check_endpoint_name, read_config
-from databricks_monitoring.local_workspace.endpoint_gateway import (
+from databricks_monitoring.local_workspace.endpoints.config import check_endpoint_name, read_config
+from databricks_monitoring.local_workspace.endpoints.deployment import Deployment
+from databricks_monitoring.local_workspace.endpoints.gateway import (
     check_move,
     ensure_inference_table,
     inference_table,
     read_gateway,
 )
-from databricks_monitoring.local_workspace.endpoint_record import EndpointRecord
-from databricks_monitoring.local_workspace.endpoint_view import detailed, gateway_of, summary, tags_of
+from databricks_monitoring.local_workspace.endpoints.record import EndpointRecord
+from databricks_monitoring.local_workspace.endpoints.served_endpoint import (
+    Invocation,
+    RunningConfig,
+    ServedEndpoint,
+)
+from databricks_monitoring.local_workspace.endpoints.served_entities import SERVED_ENTITIES, ServedEntities
+from databricks_monitoring.local_workspace.endpoints.served_models import ServedModels
+from databricks_monitoring.local_workspace.endpoints.view import detailed, gateway_of, summary, tags_of
 from databricks_monitoring.local_workspace.model_server.payload_logs import PayloadLogs
 from databricks_monitoring.local_workspace.model_server.settings import ServingSettings
-from databricks_monitoring.local_workspace.served_endpoint import Invocation, RunningConfig, ServedEndpoint
-from databricks_monitoring.local_workspace.served_entities import SERVED_ENTITIES, ServedEntities
-from databricks_monitoring.local_workspace.served_models import ServedModels
 from databricks_monitoring.local_workspace.user import USER_NAME
 
 if TYPE_CHECKING:
@@ -44,9 +48,9 @@ if TYPE_CHECKING:
 
     from databricks.sdk.service.serving import EmailNotifications, EndpointCoreConfigInput
 
+    from databricks_monitoring.local_workspace.catalog.tables import Tables
     from databricks_monitoring.local_workspace.clock import WorkspaceClock
     from databricks_monitoring.local_workspace.storage import Store
-    from databricks_monitoring.local_workspace.tables import Tables
     from databricks_monitoring.names import TableName
 
 _KIND = "serving_endpoint"

@@ -9,7 +9,7 @@ from databricks.sdk.errors import AlreadyExists, BadRequest, PermissionDenied
 from databricks.sdk.service.catalog import CatalogInfo, CatalogType, SchemaInfo
 
 from databricks_monitoring.errors import CatalogNotFoundError, SchemaNotFoundError
-from databricks_monitoring.local_workspace.securables import (
+from databricks_monitoring.local_workspace.catalog.securables import (
     GRANT,
     checked,
     checked_schema,

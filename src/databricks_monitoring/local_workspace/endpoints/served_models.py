@@ -13,8 +13,8 @@ from databricks_monitoring.errors import ModelNotFoundError, ModelVersionNotFoun
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from databricks_monitoring.local_workspace.catalog.tables import Tables
     from databricks_monitoring.local_workspace.storage import Store
-    from databricks_monitoring.local_workspace.tables import Tables
     from databricks_monitoring.names import TableName
 
 _MODEL, _VERSION = "registered_model", "model_version"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from databricks.sdk.errors import InternalError
 
-from databricks_monitoring.local_workspace.artifacts import LOGGED_MODELS, URI_ROOT
+from databricks_monitoring.local_workspace.tracking.artifacts import LOGGED_MODELS, URI_ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from databricks.sdk.errors import InvalidParameterValue
 from databricks.sdk.service.dataquality import DataProfilingConfig
 
 from databricks_monitoring.errors import nearest
-from databricks_monitoring.local_workspace.stored_monitor import INPUT_FIELDS, OUTPUT_FIELDS
+from databricks_monitoring.local_workspace.monitors.stored_monitor import INPUT_FIELDS, OUTPUT_FIELDS
 
 _ROOT = "data_profiling_config"
 _FROZEN = frozenset({"assets_dir", "skip_builtin_dashboard", "warehouse_id"})

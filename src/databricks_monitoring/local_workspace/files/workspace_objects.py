@@ -10,9 +10,9 @@ from databricks.sdk.errors import AlreadyExists as UploadExists
 from databricks.sdk.errors import BadRequest, PermissionDenied, ResourceAlreadyExists, ResourceDoesNotExist
 from databricks.sdk.service.workspace import Language, ObjectInfo, ObjectType
 
-from databricks_monitoring.local_workspace.uploads import Uploads, make_folder
+from databricks_monitoring.local_workspace.catalog.volumes import inside
+from databricks_monitoring.local_workspace.files.uploads import Uploads, make_folder
 from databricks_monitoring.local_workspace.user import USER_NAME
-from databricks_monitoring.local_workspace.volumes import inside
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from databricks_monitoring.names import SchemaName, payload_table
 if TYPE_CHECKING:
     from databricks.sdk.service.serving import AiGatewayRateLimit
 
-    from databricks_monitoring.local_workspace.tables import Tables
+    from databricks_monitoring.local_workspace.catalog.tables import Tables
     from databricks_monitoring.names import TableName
 
 _SECONDS = 60.0

@@ -17,14 +17,14 @@ import threading
 from typing import TYPE_CHECKING
 
 from databricks_monitoring.errors import MonitorError
-from databricks_monitoring.local_workspace.refreshes.job import RefreshOutcome
+from databricks_monitoring.local_workspace.monitors.refreshes.job import RefreshOutcome
 
 if TYPE_CHECKING:
-    from databricks_monitoring.local_workspace.refreshes.job import RefreshJob
+    from databricks_monitoring.local_workspace.monitors.refreshes.job import RefreshJob
 
 logger = logging.getLogger(__name__)
 
-_PROGRAM = "databricks_monitoring.local_workspace.refreshes.program"
+_PROGRAM = "databricks_monitoring.local_workspace.monitors.refreshes.program"
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _SECONDS_TO_END = 5.0
 

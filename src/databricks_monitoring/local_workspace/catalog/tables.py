@@ -28,13 +28,16 @@ from deltalake import DeltaTable, Schema
 from deltalake.exceptions import TableNotFoundError as DeltaTableNotFoundError
 
 from databricks_monitoring.errors import TableNotFoundError
-from databricks_monitoring.local_workspace.catalogs import SYSTEM, Catalogs, refuse_system
-from databricks_monitoring.local_workspace.columns import column_infos
-from databricks_monitoring.local_workspace.information_schema import information_schema, virtual_schema
-from databricks_monitoring.local_workspace.models import MODEL, VERSION
-from databricks_monitoring.local_workspace.securables import GRANT, checked_table, not_found
+from databricks_monitoring.local_workspace.catalog.catalogs import SYSTEM, Catalogs, refuse_system
+from databricks_monitoring.local_workspace.catalog.columns import column_infos
+from databricks_monitoring.local_workspace.catalog.information_schema import (
+    information_schema,
+    virtual_schema,
+)
+from databricks_monitoring.local_workspace.catalog.securables import GRANT, checked_table, not_found
+from databricks_monitoring.local_workspace.catalog.volumes import Volumes
+from databricks_monitoring.local_workspace.tracking.models import MODEL, VERSION
 from databricks_monitoring.local_workspace.user import USER_NAME
-from databricks_monitoring.local_workspace.volumes import Volumes
 from databricks_monitoring.names import TableName
 
 if TYPE_CHECKING:

@@ -10,7 +10,12 @@ from databricks.sdk.errors import AlreadyExists, InvalidParameterValue
 from databricks.sdk.service.catalog import VolumeInfo, VolumeType
 
 from databricks_monitoring.errors import MissingError
-from databricks_monitoring.local_workspace.securables import GRANT, LONGEST_NAME, checked_table, not_found
+from databricks_monitoring.local_workspace.catalog.securables import (
+    GRANT,
+    LONGEST_NAME,
+    checked_table,
+    not_found,
+)
 from databricks_monitoring.local_workspace.user import USER_NAME
 from databricks_monitoring.names import TableName
 

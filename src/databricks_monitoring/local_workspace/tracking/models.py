@@ -21,7 +21,7 @@ from databricks_monitoring.errors import (
     ModelNotFoundError,
     ModelVersionNotFoundError,
 )
-from databricks_monitoring.local_workspace.securables import checked_table
+from databricks_monitoring.local_workspace.catalog.securables import checked_table
 from databricks_monitoring.local_workspace.user import USER_NAME
 from databricks_monitoring.names import SchemaName, TableName
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from databricks_monitoring.errors import MissingError
+    from databricks_monitoring.local_workspace.catalog.tables import Tables
     from databricks_monitoring.local_workspace.clock import WorkspaceClock
     from databricks_monitoring.local_workspace.storage import Store
-    from databricks_monitoring.local_workspace.tables import Tables
 
 MODEL, VERSION = "registered_model", "model_version"
 """Kinds of document: keys are `catalog.schema.model` and `catalog.schema.model/<version>`."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from databricks.sdk.errors import InvalidParameterValue, PermissionDenied
 
-from databricks_monitoring.local_workspace.artifacts import FILES_API_ROOT
-from databricks_monitoring.local_workspace.models import PENDING
-from databricks_monitoring.local_workspace.volumes import inside
+from databricks_monitoring.local_workspace.catalog.volumes import inside
+from databricks_monitoring.local_workspace.tracking.artifacts import FILES_API_ROOT
+from databricks_monitoring.local_workspace.tracking.models import PENDING
 from databricks_monitoring.names import TableName
 
 if TYPE_CHECKING:

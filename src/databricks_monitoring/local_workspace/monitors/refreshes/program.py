@@ -10,11 +10,11 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from databricks_monitoring.local_workspace.refreshes.job import RefreshOutcome
+from databricks_monitoring.local_workspace.monitors.refreshes.job import RefreshOutcome
 from databricks_monitoring.metrics.refresh import TableLocations, refresh, warm_up
 
 if TYPE_CHECKING:
-    from databricks_monitoring.local_workspace.refreshes.job import RefreshJob
+    from databricks_monitoring.local_workspace.monitors.refreshes.job import RefreshJob
 
 logger = logging.getLogger(__name__)
 

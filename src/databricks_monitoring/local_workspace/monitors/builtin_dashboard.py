@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from databricks.sdk.service.dashboards import Dashboard
 
 from databricks_monitoring.dashboard.definition import MonitorDashboard, monitor_dashboard
-from databricks_monitoring.local_workspace.refreshes.definition import monitor_definition
+from databricks_monitoring.local_workspace.monitors.refreshes.definition import monitor_definition
 
 if TYPE_CHECKING:
     from databricks_monitoring.local_workspace.dashboards import Dashboards
-    from databricks_monitoring.local_workspace.stored_monitor import StoredMonitor
+    from databricks_monitoring.local_workspace.monitors.stored_monitor import StoredMonitor
 
 DEFAULT_ASSETS = "/Shared/lakehouse_monitoring"
 """Folder of dashboards whose monitor names none."""

@@ -21,14 +21,14 @@ from databricks.sdk.service.dataquality import (
 )
 
 from databricks_monitoring.errors import InvalidNameError
-from databricks_monitoring.local_workspace.builtin_dashboard import create_or_update
+from databricks_monitoring.local_workspace.catalog.securables import metastore_id
 from databricks_monitoring.local_workspace.dashboards import Dashboards
-from databricks_monitoring.local_workspace.monitor_checks import check, check_baseline
-from databricks_monitoring.local_workspace.refreshes.definition import monitor_definition
-from databricks_monitoring.local_workspace.refreshes.job import RefreshJob, RefreshOutcome
-from databricks_monitoring.local_workspace.refreshes.worker import RefreshWorker, WorkerDiedError
-from databricks_monitoring.local_workspace.securables import metastore_id
-from databricks_monitoring.local_workspace.stored_monitor import StoredMonitor, inputs_only
+from databricks_monitoring.local_workspace.monitors.builtin_dashboard import create_or_update
+from databricks_monitoring.local_workspace.monitors.checks import check, check_baseline
+from databricks_monitoring.local_workspace.monitors.refreshes.definition import monitor_definition
+from databricks_monitoring.local_workspace.monitors.refreshes.job import RefreshJob, RefreshOutcome
+from databricks_monitoring.local_workspace.monitors.refreshes.worker import RefreshWorker, WorkerDiedError
+from databricks_monitoring.local_workspace.monitors.stored_monitor import StoredMonitor, inputs_only
 from databricks_monitoring.names import SchemaName, TableName
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from databricks.sdk.service.catalog import TableInfo
     from databricks.sdk.service.dataquality import DataProfilingConfig
 
+    from databricks_monitoring.local_workspace.catalog.tables import Tables
     from databricks_monitoring.local_workspace.clock import WorkspaceClock
     from databricks_monitoring.local_workspace.storage import Store
-    from databricks_monitoring.local_workspace.tables import Tables
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from databricks.sdk.service.catalog import CatalogInfo, SchemaInfo, TableInfo
 
-    from databricks_monitoring.local_workspace.tables import Tables
+    from databricks_monitoring.local_workspace.catalog.tables import Tables
 
 SCHEMA = SchemaName("system", "information_schema")
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from databricks_monitoring.local_workspace.endpoints.served_endpoint import RunningConfig, RunningEntity
 from databricks_monitoring.local_workspace.model_server.process import ProcessSpec
 from databricks_monitoring.local_workspace.model_server.supervisor import Phase, Supervisor
-from databricks_monitoring.local_workspace.served_endpoint import RunningConfig, RunningEntity
 from databricks_monitoring.names import TableName
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from databricks_monitoring.local_workspace.clock import WorkspaceClock
-    from databricks_monitoring.local_workspace.endpoint_record import (
+    from databricks_monitoring.local_workspace.endpoints.record import (
         ConfigRecord,
         EndpointRecord,
         EntityRecord,
     )
+    from databricks_monitoring.local_workspace.endpoints.served_models import ServedModels
     from databricks_monitoring.local_workspace.model_server.settings import ServingSettings
-    from databricks_monitoring.local_workspace.served_models import ServedModels
 
 BUILD_LOG = "build.log"
 """What happened to the process: loading, failing, sleeping, starting again."""

@@ -18,8 +18,8 @@ from databricks.sdk.service.serving import (
 )
 
 if TYPE_CHECKING:
-    from databricks_monitoring.local_workspace.endpoint_record import EndpointRecord
-    from databricks_monitoring.local_workspace.served_endpoint import RunningConfig, ServedEndpoint
+    from databricks_monitoring.local_workspace.endpoints.record import EndpointRecord
+    from databricks_monitoring.local_workspace.endpoints.served_endpoint import RunningConfig, ServedEndpoint
 
 
 def gateway_of(record: EndpointRecord) -> AiGatewayConfig | None:

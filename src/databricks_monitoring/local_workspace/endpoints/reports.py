@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from databricks.sdk.errors import BadRequest
 
+from databricks_monitoring.local_workspace.endpoints.served_models import open_api
 from databricks_monitoring.local_workspace.model_server.endpoint_metrics import render
-from databricks_monitoring.local_workspace.served_models import open_api
 from databricks_monitoring.names import TableName
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from databricks_monitoring.local_workspace.served_endpoint import ServedEndpoint
-    from databricks_monitoring.local_workspace.served_models import ServedModels
+    from databricks_monitoring.local_workspace.endpoints.served_endpoint import ServedEndpoint
+    from databricks_monitoring.local_workspace.endpoints.served_models import ServedModels
 
 _TAIL_BYTES = 256 * 1024
 

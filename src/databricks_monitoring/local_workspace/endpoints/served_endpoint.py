@@ -19,17 +19,17 @@ from databricks.sdk.service.serving import (
     ServedModelStateDeployment,
 )
 
-from databricks_monitoring.local_workspace.endpoint_gateway import RateLimiter
+from databricks_monitoring.local_workspace.endpoints.gateway import RateLimiter
 from databricks_monitoring.local_workspace.model_server.endpoint_metrics import EntityCounters, ProcessUsage
 from databricks_monitoring.local_workspace.model_server.payload_record import PayloadRecord
 from databricks_monitoring.local_workspace.model_server.settings import MAX_REQUEST_BYTES
 from databricks_monitoring.local_workspace.model_server.supervisor import Phase
-from databricks_monitoring.local_workspace.responses import status_and_code
+from databricks_monitoring.local_workspace.rest.responses import status_and_code
 from databricks_monitoring.local_workspace.user import USER_NAME
 
 if TYPE_CHECKING:
     from databricks_monitoring.local_workspace.clock import WorkspaceClock
-    from databricks_monitoring.local_workspace.endpoint_record import (
+    from databricks_monitoring.local_workspace.endpoints.record import (
         ConfigRecord,
         EndpointRecord,
         EntityRecord,

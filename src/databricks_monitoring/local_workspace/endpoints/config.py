@@ -9,7 +9,7 @@ from databricks.sdk.errors import BadRequest, InvalidParameterValue
 from databricks.sdk.service.serving import ServedEntityInput, ServingModelWorkloadType
 
 from databricks_monitoring.errors import InvalidNameError
-from databricks_monitoring.local_workspace.endpoint_record import (
+from databricks_monitoring.local_workspace.endpoints.record import (
     PLACES,
     ConfigRecord,
     EntityRecord,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         TrafficConfig,
     )
 
-    from databricks_monitoring.local_workspace.served_models import ServedModels
+    from databricks_monitoring.local_workspace.endpoints.served_models import ServedModels
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _LONGEST_NAME = 63

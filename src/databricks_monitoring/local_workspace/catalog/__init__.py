@@ -1,0 +1,1 @@
+"""Unity Catalog: catalogs, schemas, Delta tables, volumes."""

@@ -1,0 +1,1 @@
+"""Serving endpoints: configuration, deployment, traffic, what is reported of them."""

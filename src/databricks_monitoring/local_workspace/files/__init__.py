@@ -1,0 +1,1 @@
+"""Files behind the Files and Workspace APIs: paths, uploads, workspace objects."""

@@ -1,0 +1,1 @@
+"""Monitors: their definitions, checks and refreshes."""

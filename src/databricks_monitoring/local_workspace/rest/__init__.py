@@ -1,0 +1,1 @@
+"""What every REST service shares: errors, paging, masks, request fields."""

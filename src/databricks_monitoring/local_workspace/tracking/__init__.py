@@ -1,0 +1,1 @@
+"""MLflow: its tracking server, artifacts, registered models."""
