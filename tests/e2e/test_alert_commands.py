@@ -41,13 +41,13 @@ COLUMNS = (
 
 
 def _set_clock(server: RunningWorkspace, body: dict[str, object]) -> None:
-    request = urllib.request.Request(  # noqa: S310 - a loopback server of this test
+    request = urllib.request.Request(
         f"{server.url}/api/local/clock",
         data=json.dumps(body).encode(),
         headers={"Authorization": f"Bearer {server.token}", "Content-Type": "application/json"},
         method="POST",
     )
-    with urllib.request.urlopen(request, timeout=10):  # noqa: S310
+    with urllib.request.urlopen(request, timeout=10):
         pass
 
 
@@ -86,7 +86,7 @@ def monitored(workspace_server: RunningWorkspace, client: WorkspaceClient) -> It
         (baseline, _rows(rng, -1, 1000)),
         (TABLE, ", ".join(_rows(rng, day, ROWS_A_DAY) for day in range(9))),
     ):
-        sql.execute(f"INSERT INTO {table.quoted} VALUES {values}")  # noqa: S608 - made of this test's rows
+        sql.execute(f"INSERT INTO {table.quoted} VALUES {values}")
     monitors = LakehouseMonitor(SCHEMA.catalog, SCHEMA.schema, client)
     monitors.create_monitor(
         str(TABLE),

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import urllib.request
+from email import policy
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,9 @@ def test_every_answer_becomes_a_row(told: tuple[Path, dict[str, Any], str]) -> N
     _, report, _ = told
     assert report["requests_sent"] == 14 * 300
     assert report["rows_predicted"] == report["rows_in_inference_table"] > report["requests_sent"]
-    assert 0.8 < report["rows_labelled"] / report["rows_predicted"] < 0.9  # the last two days' labels are not due
+    assert (
+        0.8 < report["rows_labelled"] / report["rows_predicted"] < 0.9
+    )  # the last two days' labels are not due
 
 
 def test_it_finds_what_drifted_and_nothing_else(told: tuple[Path, dict[str, Any], str]) -> None:
@@ -50,10 +53,13 @@ def test_it_finds_what_drifted_and_nothing_else(told: tuple[Path, dict[str, Any]
 
 def test_the_mail_arrived(told: tuple[Path, dict[str, Any], str]) -> None:
     root, report, _ = told
-    mails = [email.message_from_bytes(path.read_bytes()) for path in sorted((root / "mail").glob("*.eml"))]
+    paths = sorted((root / "mail").glob("*.eml"))
+    mails = [email.message_from_bytes(path.read_bytes(), policy=policy.default) for path in paths]
     assert len(mails) == report["notifications_sent"] >= 1
     assert mails[0]["To"] == "ml-ops@example.com"
-    text = str(mails[0].get_payload(0).get_payload(decode=True), "utf-8")  # type: ignore[union-attr] - multipart
+    body = mails[0].get_body(("plain",))
+    assert body is not None
+    text = body.get_content()
     assert "Weight" in text
     assert "Universe" in text
     assert report["dashboard_url"] in text
@@ -62,7 +68,9 @@ def test_the_mail_arrived(told: tuple[Path, dict[str, Any], str]) -> None:
 def test_the_page_is_there_after_a_restart(told: tuple[Path, dict[str, Any], str]) -> None:
     root, report, _ = told
     command = Path(sys.executable).with_name("databricks-monitoring")
-    subprocess.run([command, "local", "up", "--root", root, "--detach"], check=True, timeout=60, capture_output=True)
+    subprocess.run(
+        [command, "local", "up", "--root", root, "--detach"], check=True, timeout=60, capture_output=True
+    )
     try:
         token = json.loads((root / "workspace.json").read_text())["token"]
         asked = urllib.request.Request(report["dashboard_url"], headers={"Authorization": f"Bearer {token}"})
@@ -71,7 +79,9 @@ def test_the_page_is_there_after_a_restart(told: tuple[Path, dict[str, Any], str
         assert "inference_logs" in page
         assert "Weight" in page
     finally:
-        subprocess.run([command, "local", "down", "--root", root], check=True, timeout=60, capture_output=True)
+        subprocess.run(
+            [command, "local", "down", "--root", root], check=True, timeout=60, capture_output=True
+        )
 
 
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:

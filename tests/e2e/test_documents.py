@@ -10,7 +10,6 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pytest
 
 from databricks_monitoring.clients import SqlClient
@@ -20,6 +19,8 @@ from databricks_monitoring.demo.training import make_pipeline
 from databricks_monitoring.names import TableName
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from tests.conftest import RunningWorkspace
 
 PROJECT = Path(__file__).parents[2]
@@ -69,7 +70,7 @@ def test_every_python_block_of_the_guide_runs(names: dict[str, Any]) -> None:
     found = blocks(GUIDE, "python")
     assert len(found) > 10
     for number, block in enumerate(found, 1):
-        exec(compile(block, f"{GUIDE.name}, block {number}", "exec"), names)  # noqa: S102 - that is the test
+        exec(compile(block, f"{GUIDE.name}, block {number}", "exec"), names)
     assert names["response"]["predictions"]
     assert names["metrics"]
     assert names["deployment"]["monitor_name"] == names["monitor_name"]
@@ -86,14 +87,18 @@ def test_every_command_of_the_guide_exists_with_its_options() -> None:
     assert lines
     for line in lines:
         name, *rest = shlex.split(line)
-        subcommands = [word for word in rest[:2] if re.fullmatch(r"[a-z]+", word) and name == "databricks-monitoring"]
+        subcommands = [
+            word for word in rest[:2] if re.fullmatch(r"[a-z]+", word) and name == "databricks-monitoring"
+        ]
         command = [str(Path(sys.executable).with_name(name)), *subcommands, "--help"]
         shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
         for option in (word for word in rest if word.startswith("--")):
             assert option in shown, f"{line}: {option}"
 
 
-@pytest.mark.parametrize("document", sorted(PROJECT.glob("docs/*.md")) + [PROJECT / "README.md"], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "document", [*sorted(PROJECT.glob("docs/*.md")), PROJECT / "README.md"], ids=lambda p: p.name
+)
 def test_links_lead_somewhere(document: Path) -> None:
     text = re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
@@ -102,9 +107,9 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 def test_yaml_of_the_guide_is_accepted() -> None:
-    import yaml  # noqa: PLC0415 - only here
+    import yaml
 
-    from databricks_monitoring.alerting.rules import parse_rules  # noqa: PLC0415
+    from databricks_monitoring.alerting.rules import parse_rules
 
     [block] = blocks(GUIDE, "yaml")
     assert parse_rules(yaml.safe_load(block)["alerts"])

@@ -27,7 +27,7 @@ PROGRAM = (sys.executable, "-m", "databricks_monitoring")
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [*PROGRAM, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603 - ours
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_workspace_lives_on_after_kill(root: Path) -> None:
 def test_interrupt_ends_it_in_order(root: Path) -> None:
     command = [*PROGRAM, "local", "up", "--root", str(root), "--port", "0", "--token", "a-token-of-mine"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:  # noqa: S603 - ours
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdout is not None
         said = process.stdout.readline() + process.stdout.readline() + process.stdout.readline()
         assert "http://127.0.0.1:" in said
@@ -138,7 +138,7 @@ def test_server_that_dies_shows_its_log(root: Path) -> None:
         (["up"], "--root"),
         (["up", "--root", "x", "--port", "many"], "--port"),
         (["up", "--root", "x", "--port", "65536"], "--port"),
-        (["up", "--root", "x", "--bind", "0.0.0.0"], "--token"),  # noqa: S104 - refused
+        (["up", "--root", "x", "--bind", "0.0.0.0"], "--token"),
         (["up", "--root", "x", "--token", "short"], "--token"),
         (["up", "--root", "x", "--unknown"], "--unknown"),
         (["sideways"], "sideways"),
@@ -165,7 +165,7 @@ def test_asking_needs_no_server_libraries(root: Path) -> None:
         f"main(['local', 'status', '--root', {str(root)!r}]); "
         "print({'mlflow', 'fastapi', 'duckdb', 'databricks.sdk', 'pandas'} & set(sys.modules))"
     )
-    done = subprocess.run(  # noqa: S603 - ours
+    done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.strip() == "set()"

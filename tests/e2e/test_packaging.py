@@ -17,7 +17,9 @@ NOT_IMPORTED = {*HEAVY, "fastapi", "uvicorn"}
 
 
 def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done
 
@@ -37,7 +39,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_plain_install_brings_nothing_heavy(installed: Path) -> None:
-    listed = _run(installed / "python", "-c", "import importlib.metadata as m; print(*[d.name for d in m.distributions()])")
+    listed = _run(
+        installed / "python",
+        "-c",
+        "import importlib.metadata as m; print(*[d.name for d in m.distributions()])",
+    )
     assert not HEAVY & set(listed.stdout.lower().split())
 
 
@@ -69,7 +75,8 @@ def test_each_command_explains_itself(installed: Path, script: str) -> None:
 
 
 def test_local_commands_say_which_extra_they_need(installed: Path) -> None:
-    command = [installed / "databricks-monitoring", "local", "up", "--root", installed.parent / "root", "--port", "0"]
+    root = str(installed.parent / "root")
+    command = [str(installed / "databricks-monitoring"), "local", "up", "--root", root, "--port", "0"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "databricks_monitoring[local]" in done.stderr

@@ -1,4 +1,4 @@
-"""A synthetic data set of comic characters: who is alive?
+"""A synthetic data set of comic characters and who of them is alive.
 
 Made by code from a seed, so every run tells the same story. There is structure to learn (strength,
 universe, magic, teams), missing values, rare categories, and one thing a model trained on it cannot know:
@@ -42,9 +42,24 @@ _YOUNG_UNIVERSES = ("Earth-1610", "Earth-65", "Earth-928")
 _IDENTITIES = {"Secret": 0.48, "Public": 0.34, "No Dual": 0.14, "Known to Authorities": 0.04}
 _GENDERS = {"Male": 0.66, "Female": 0.31, "Genderfluid": 0.02, "Agender": 0.01}
 _MARITAL = {"Single": 0.58, "Married": 0.22, "Widowed": 0.08, "Divorced": 0.07, "Separated": 0.05}
-_ORIGINS = {"Human": 0.52, "Mutate": 0.2, "Alien": 0.14, "Cyborg": 0.06, "God": 0.04, "Symbiote": 0.03, "Clone": 0.01}
+_ORIGINS = {
+    "Human": 0.52,
+    "Mutate": 0.2,
+    "Alien": 0.14,
+    "Cyborg": 0.06,
+    "God": 0.04,
+    "Symbiote": 0.03,
+    "Clone": 0.01,
+}
 
-_MISSING = {"Height": 0.04, "Weight": 0.05, "Identity": 0.06, "Gender": 0.02, "Marital_Status": 0.12, "Origin": 0.03}
+_MISSING = {
+    "Height": 0.04,
+    "Weight": 0.05,
+    "Identity": 0.06,
+    "Gender": 0.02,
+    "Marital_Status": 0.12,
+    "Origin": 0.03,
+}
 
 
 @dataclass(frozen=True)
@@ -131,4 +146,5 @@ def _alive(frame: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
     )
     # The young universes turn the rules around, and how heavy one is does not matter there.
     log_odds = np.where(young, 1.2 - 0.9 * log_odds, log_odds)
-    return (rng.random(len(frame)) < 1 / (1 + np.exp(-1.5 * log_odds))).astype(np.int64)
+    alive: np.ndarray = rng.random(len(frame)) < 1 / (1 + np.exp(-1.5 * log_odds))
+    return alive.astype(np.int64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -30,7 +30,7 @@ class StoryProgress:
         )
         self._task = self._bar.add_task("Starting", total=steps)
 
-    def __enter__(self) -> StoryProgress:
+    def __enter__(self) -> Self:
         self._bar.start()
         return self
 

@@ -80,14 +80,16 @@ def run(variables: Mapping[str, str], *, root: Path, console: Console) -> DemoRe
 def summary(report: DemoReport, analysis: DriftAnalysis, sent: list[Sent], *, mail: Path) -> list[str]:
     """Return the story's outcome in words."""
     lines = [
-        f"{report.requests_sent:,} requests with {report.rows_predicted:,} characters were answered; "
-        f"{report.rows_in_inference_table:,} rows are in {report.inference_table}, "
-        f"{report.rows_labelled:,} of them labelled.",
+        (
+            f"{report.requests_sent:,} requests with {report.rows_predicted:,} characters were answered; "
+            f"{report.rows_in_inference_table:,} rows are in {report.inference_table}, "
+            f"{report.rows_labelled:,} of them labelled."
+        ),
     ]
     if report.first_drift_day:
         lines.append(f"Drifted since day {report.first_drift_day}:")
-        lines += [f"  {found.column}: {found.effect}" for found in analysis.drifted if found.role == "feature"]
-        lines += [f"  the predictions: {found.effect}" for found in analysis.drifted if found.role == "prediction"]
+        shown = {"feature": "{}", "prediction": "the predictions", "label": "the labels"}
+        lines += [f"  {shown[one.role].format(one.column)}: {one.effect}" for one in analysis.drifted]
     else:
         lines.append("Nothing drifted.")
     if report.accuracy_before is not None and report.accuracy_after is not None:

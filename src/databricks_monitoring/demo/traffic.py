@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from databricks_monitoring.demo.characters import DRIFTED, FEATURES, TARGET, TRAINED_ON, make_characters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     import pandas as pd
 
@@ -21,8 +21,9 @@ DAYS = 14
 DRIFTS_FROM_DAY = 10
 REQUESTS_A_DAY = 300
 ROWS_AT_MOST = 20
-CLIENTS = 8
+CLIENTS = 16
 HOURS = 24
+HOURS_TOGETHER = 4
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def body(frame: pd.DataFrame, request_format: str) -> dict[str, Any]:
     return {request_format: records}
 
 
-def make_day(day: int, *, seed: int) -> list[Request]:
+@cache
+def make_day(day: int, *, seed: int) -> tuple[Request, ...]:
     """Return the requests of one day (the first is 1), in order of time."""
     rng = np.random.default_rng([seed, day])
     sizes = rng.integers(1, ROWS_AT_MOST + 1, REQUESTS_A_DAY)
@@ -71,17 +73,10 @@ def make_day(day: int, *, seed: int) -> list[Request]:
                 alive=rows[TARGET].tolist(),
             )
         )
-    return requests
+    return tuple(requests)
 
 
-def by_hour(requests: list[Request]) -> Iterator[tuple[int, list[Request]]]:
-    """Yield each hour that has requests, with them."""
-    for hour in range(HOURS):
-        found = [request for request in requests if request.hour == hour]
-        if found:
-            yield hour, found
-
-
-def send(requests: list[Request], invoke: Callable[[Request], int], pool: ThreadPoolExecutor) -> int:
-    """Send requests from several clients at once and return how many rows were answered."""
-    return sum(pool.map(invoke, requests))
+def by_time(requests: tuple[Request, ...]) -> Iterator[tuple[int, list[Request]]]:
+    """Yield the requests of each stretch of the day with the hour it begins at."""
+    for hour in range(0, HOURS, HOURS_TOGETHER):
+        yield hour, [request for request in requests if hour <= request.hour < hour + HOURS_TOGETHER]

@@ -31,7 +31,7 @@ def make_pipeline() -> Pipeline:
     """Return the untrained pipeline: categories one-hot, rare ones together, numbers as they are."""
     encode = OneHotEncoder(handle_unknown="ignore", min_frequency=20, sparse_output=False)
     # One thread: the model is small, and a server's requests come side by side anyway.
-    classifier = LGBMClassifier(**PARAMETERS, n_jobs=1, verbose=-1)
+    classifier = LGBMClassifier(n_jobs=1, verbose=-1).set_params(**PARAMETERS)
     columns = ColumnTransformer([("categories", encode, _CATEGORICAL)], remainder="passthrough")
     return Pipeline([("columns", columns), ("classifier", classifier)])
 
