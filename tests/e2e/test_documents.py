@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
+from databricks_monitoring.alerting.rules import parse_rules
 from databricks_monitoring.clients import SqlClient
 from databricks_monitoring.demo.characters import FEATURES, TARGET, make_characters
 from databricks_monitoring.demo.data_set import Landing
@@ -70,7 +72,7 @@ def test_every_python_block_of_the_guide_runs(names: dict[str, Any]) -> None:
     found = blocks(GUIDE, "python")
     assert len(found) > 10
     for number, block in enumerate(found, 1):
-        exec(compile(block, f"{GUIDE.name}, block {number}", "exec"), names)
+        exec(compile(block, f"{GUIDE.name}, block {number}", "exec"), names)  # noqa: S102 - that is the test
     assert names["response"]["predictions"]
     assert names["metrics"]
     assert names["deployment"]["monitor_name"] == names["monitor_name"]
@@ -107,9 +109,5 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 def test_yaml_of_the_guide_is_accepted() -> None:
-    import yaml
-
-    from databricks_monitoring.alerting.rules import parse_rules
-
     [block] = blocks(GUIDE, "yaml")
     assert parse_rules(yaml.safe_load(block)["alerts"])

@@ -138,7 +138,7 @@ def test_server_that_dies_shows_its_log(root: Path) -> None:
         (["up"], "--root"),
         (["up", "--root", "x", "--port", "many"], "--port"),
         (["up", "--root", "x", "--port", "65536"], "--port"),
-        (["up", "--root", "x", "--bind", "0.0.0.0"], "--token"),
+        (["up", "--root", "x", "--bind", "0.0.0.0"], "--token"),  # noqa: S104 - refused
         (["up", "--root", "x", "--token", "short"], "--token"),
         (["up", "--root", "x", "--unknown"], "--unknown"),
         (["sideways"], "sideways"),

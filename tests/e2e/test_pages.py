@@ -46,7 +46,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where there is a browser
 
     options = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
     with sync_playwright() as playwright:

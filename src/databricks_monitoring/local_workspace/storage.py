@@ -105,7 +105,8 @@ class Store:
         """Return 1, 2, 3 ... for a named counter."""
         with self._lock:
             row = self._connection.execute(
-                "INSERT INTO counters VALUES (?, 1) ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value",
+                "INSERT INTO counters VALUES (?, 1) "
+                "ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value",
                 (name,),
             ).fetchone()
         return int(row[0])

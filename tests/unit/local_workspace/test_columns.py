@@ -7,7 +7,12 @@ import json
 import pytest
 from databricks.sdk.service.catalog import ColumnTypeName
 
-from databricks_monitoring.local_workspace.catalog.columns import DeltaType, column_infos, type_name, type_text
+from databricks_monitoring.local_workspace.catalog.columns import (
+    DeltaType,
+    column_infos,
+    type_name,
+    type_text,
+)
 
 
 @pytest.mark.parametrize(

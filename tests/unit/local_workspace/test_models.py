@@ -11,10 +11,10 @@ from databricks.sdk.errors import (
     ResourceDoesNotExist,
 )
 
-from databricks_monitoring.local_workspace.clock import WorkspaceClock
-from databricks_monitoring.local_workspace.tracking.models import FAILED, READY, Models
-from databricks_monitoring.local_workspace.storage import Store
 from databricks_monitoring.local_workspace.catalog.tables import Tables
+from databricks_monitoring.local_workspace.clock import WorkspaceClock
+from databricks_monitoring.local_workspace.storage import Store
+from databricks_monitoring.local_workspace.tracking.models import FAILED, READY, Models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

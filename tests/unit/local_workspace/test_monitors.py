@@ -25,10 +25,10 @@ from databricks.sdk.service.dataquality import (
 )
 from deltalake import write_deltalake
 
+from databricks_monitoring.local_workspace.catalog.tables import Tables
 from databricks_monitoring.local_workspace.clock import WorkspaceClock
 from databricks_monitoring.local_workspace.monitors.monitors import Monitors
 from databricks_monitoring.local_workspace.storage import Store
-from databricks_monitoring.local_workspace.catalog.tables import Tables
 from databricks_monitoring.names import SchemaName, TableName
 
 Found = TypeVar("Found")

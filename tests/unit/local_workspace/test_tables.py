@@ -22,9 +22,9 @@ from databricks.sdk.errors import (
 from databricks.sdk.service.catalog import ColumnTypeName, DataSourceFormat, TableType
 from deltalake import DeltaTable, Schema, write_deltalake
 
+from databricks_monitoring.local_workspace.catalog.tables import Tables
 from databricks_monitoring.local_workspace.clock import WorkspaceClock
 from databricks_monitoring.local_workspace.storage import Store
-from databricks_monitoring.local_workspace.catalog.tables import Tables
 from databricks_monitoring.names import SchemaName, TableName
 
 if TYPE_CHECKING:
@@ -295,7 +295,7 @@ for number in range(10_000):
 def test_killed_server_leaves_no_half_table(tmp_path: Path) -> None:
     for milliseconds in (5, 17):
         command = [sys.executable, "-c", _CREATING, str(tmp_path)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603 - ours
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
         with process:
             assert process.stdout is not None
             process.stdout.readline()

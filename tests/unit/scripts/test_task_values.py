@@ -47,7 +47,7 @@ def test_in_a_runtime_the_value_reaches_dbutils(tmp_path: Path) -> None:
         "from databricks_monitoring.scripts.task_values import set_task_value\n"
         "assert set_task_value('violations', 3)"
     )
-    done = subprocess.run(  # noqa: S603 - this interpreter, on text of this test
+    done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,

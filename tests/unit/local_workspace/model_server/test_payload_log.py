@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
+from databricks_monitoring.local_workspace.catalog.tables import Tables
 from databricks_monitoring.local_workspace.clock import WorkspaceClock
 from databricks_monitoring.local_workspace.model_server.payload_log import PayloadLog
 from databricks_monitoring.local_workspace.model_server.payload_logs import PayloadLogs
@@ -20,7 +21,6 @@ from databricks_monitoring.local_workspace.model_server.payload_record import (
     records_of,
 )
 from databricks_monitoring.local_workspace.storage import Store
-from databricks_monitoring.local_workspace.catalog.tables import Tables
 from databricks_monitoring.names import TableName
 
 if TYPE_CHECKING:
