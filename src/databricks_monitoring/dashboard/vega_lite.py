@@ -24,6 +24,17 @@ DRAWN = frozenset({"bar", "line", "area", "pie", "scatter", "heatmap", "histogra
 _REFERENCE = re.compile(r"^(baseline|threshold)\b")
 _FROM, _UNTIL, _WHEN, _SERIES, _VALUE = "_from", "_until", "_when", "_series", "_value"
 _LABELLED_CELLS = 16
+_CHARACTERS_SIDE_BY_SIDE = 70
+_DAY, _TIME = "%b %d", "%H:%M"
+_TIME_FORMAT = {
+    "hours": _TIME,
+    "minutes": _TIME,
+    "day": _DAY,
+    "date": _DAY,
+    "week": _DAY,
+    "month": _DAY,
+    "year": "%Y",
+}
 _SHORT_NAME = 20
 _SCHEMES = {"YlGnBu": "yellowgreenblue", "RdYlBu": "redyellowblue"}
 _TYPE = {"temporal": "temporal", "quantitative": "quantitative", "categorical": "nominal"}
@@ -138,7 +149,7 @@ def _mark_layer(
         "scatter": {"type": "point", "filled": True, "opacity": 0.7},
     }
     encoding: Json = {
-        "x": _axis(x, kind),
+        "x": _axis(x, kind, rows),
         "y": _axis(y, kind),
         "tooltip": [_tooltip(part) for part in (x, color, y) if part is not None],
     }
@@ -265,20 +276,24 @@ def _pie(encodings: Json, rows: Sequence[Row]) -> Json:
     }
 
 
-def _axis(part: _Encoded, kind: str) -> Json:
+def _axis(part: _Encoded, kind: str, rows: Sequence[Row] = ()) -> Json:
     found: Json = {"field": part.field, "type": _TYPE[part.scale], "title": part.title}
     if part.scale == "temporal":
         return found | {
             "scale": {"type": "utc"},
             "title": None,
-            "axis": {"labelOverlap": True, "tickCount": 7},
+            "axis": {"labelOverlap": True, "tickCount": 7, "format": _TIME_FORMAT},
         }
     if part.scale == "quantitative":
         axis: Json = {"tickCount": 5}
         if part.axis_format:
             axis["format"] = part.axis_format
         return found | {"axis": axis}
-    label = {"labelLimit": 150, "labelAngle": 0} if kind != "heatmap" else {"labelLimit": 150}
+    label: Json = {"labelLimit": 190}
+    if kind != "heatmap":
+        # Names that do not fit side by side are read more easily slanted than cut.
+        characters = sum(len(name) for name in {str(row.get(part.field)) for row in rows})
+        label["labelAngle"] = -25 if characters > _CHARACTERS_SIDE_BY_SIDE else 0
     return found | {"axis": label, "title": None}
 
 
