@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that rewrites recorded output."""
+    parser.addoption("--update", action="store_true", help="rewrite the files in tests/golden")
+
+
 @dataclass(frozen=True)
 class RunningWorkspace:
     """A server that answers at `url` for `token`, with everything it holds in `root`."""

@@ -147,11 +147,13 @@ def unpack(sql: SqlClient, table: TableName, *, since: datetime | None = None) -
     payload = payload_of(info)
     payload_columns = column_names(require_table(sql.client, payload))
     from_day = since.date() if since else _first_day(sql, table)
-    parameters = {"since": from_day}
-    rows_since = max(from_day - timedelta(days=1), _BEGINNING)
+    parameters = {"since": from_day, "rows_since": max(from_day - timedelta(days=1), _BEGINNING)}
     types = _types(info)
     require_columns(info, RESERVED_COLUMNS)
     inputs = {name: kind for name, kind in types.items() if name.lower() not in RESERVED_COLUMNS}
+    kept = sql.execute(
+        merge_quarantine_statement(quarantine_table(table), table, payload, payload_columns), parameters
+    )
     added = sql.execute(
         merge_rows_statement(
             table,
@@ -161,16 +163,13 @@ def unpack(sql: SqlClient, table: TableName, *, since: datetime | None = None) -
             prediction_type=types["prediction"],
             prediction_field=(info.properties or {}).get(PREDICTION_FIELD_PROPERTY),
         ),
-        {**parameters, "rows_since": rows_since},
-    )
-    kept = sql.execute(
-        merge_quarantine_statement(quarantine_table(table), payload, payload_columns), parameters
+        parameters,
     )
     day_column = "request_date" if "request_date" in payload_columns else "`date`"
     read = sql.execute(
         f"SELECT count(DISTINCT databricks_request_id) FROM {payload.quoted} "  # noqa: S608 - quoted, bound
         f"WHERE {day_column} >= :since",
-        parameters,
+        {"since": from_day},
     ).scalar()
     result = Unpacked(changed(added, "num_inserted_rows"), int(str(read)), changed(kept, "num_inserted_rows"))
     logger.info("unpacked %s into %s: %s", payload, table, result)

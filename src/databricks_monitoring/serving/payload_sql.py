@@ -63,6 +63,7 @@ _GATEWAY = """
       FROM `system`.`serving`.`served_entities`
       GROUP BY served_entity_id
     ) AS m ON m.served_entity_id = p.served_entity_id
+    {unknown}
     WHERE p.request_date >= :since
     QUALIFY row_number() OVER (PARTITION BY p.databricks_request_id ORDER BY p.request_time) = 1
 """
@@ -74,9 +75,14 @@ _LEGACY = """
       concat(split_part(p.request_metadata['model_name'], '.', -1), '_', p.request_metadata['model_version'])
         AS model_id
     FROM {payload} AS p
+    {unknown}
     WHERE p.`date` >= :since
     QUALIFY row_number() OVER (PARTITION BY p.databricks_request_id ORDER BY p.timestamp_ms) = 1
 """
+
+_UNKNOWN = """LEFT ANTI JOIN {table} AS known
+      ON known.`row_id` = concat(p.databricks_request_id, '_0') AND known.`timestamp` >= :rows_since"""
+"""Leaves out payloads that are rows already, before anything is parsed: all rows of one arrive in one commit."""
 
 _CLASSIFIED = """
   WITH payloads AS ({payloads}),
@@ -137,7 +143,7 @@ _CLASSIFIED = """
 """
 
 
-def _classified(payload: TableName, columns: Sequence[str]) -> str:
+def _classified(table: TableName, payload: TableName, columns: Sequence[str]) -> str:
     names = {column.lower() for column in columns}
     if "request_time" in names:
         source = _GATEWAY
@@ -153,7 +159,8 @@ def _classified(payload: TableName, columns: Sequence[str]) -> str:
             f"Table {payload} is not the payload table of a serving endpoint: it has neither request_time "
             f"nor timestamp_ms.{hint}"
         )
-    return _CLASSIFIED.format(payloads=source.format(payload=payload.quoted))
+    unknown = _UNKNOWN.format(table=table.quoted)
+    return _CLASSIFIED.format(payloads=source.format(payload=payload.quoted, unknown=unknown))
 
 
 def merge_rows_statement(
@@ -188,7 +195,7 @@ def merge_rows_statement(
     )
     prediction = _cast(_prediction_text(prediction_field), prediction_type)
     return f"""MERGE INTO {table.quoted} AS t
-USING ({_classified(payload, payload_columns)}
+USING ({_classified(table, payload, payload_columns)}
   SELECT
     concat(databricks_request_id, '_', CAST(position AS STRING)) AS `row_id`,
     client_request_id AS `client_request_id`,
@@ -206,16 +213,17 @@ VALUES ({", ".join(f"s.{quote(name)}" for name in names)})"""  # noqa: S608 - na
 
 
 def merge_quarantine_statement(
-    quarantine: TableName, payload: TableName, payload_columns: Sequence[str]
+    quarantine: TableName, table: TableName, payload: TableName, payload_columns: Sequence[str]
 ) -> str:
     """Return the MERGE that keeps every payload which cannot become rows, once, with the reason.
 
-    A payload whose reason has gone, because its model has become known, leaves quarantine.
+    A payload whose reason has gone, because its model has become known, leaves quarantine. So this runs before
+    the rows are added: afterwards such a payload is no longer looked at.
     """
     names = list(QUARANTINE_COLUMNS)
     selected = ", ".join(map(quote, names))
     return f"""MERGE INTO {quarantine.quoted} AS t
-USING ({_classified(payload, payload_columns)}
+USING ({_classified(table, payload, payload_columns)}
   SELECT {selected} FROM classified
 ) AS s
 ON t.`databricks_request_id` = s.`databricks_request_id`

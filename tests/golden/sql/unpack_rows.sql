@@ -14,6 +14,8 @@ USING (
       FROM `system`.`serving`.`served_entities`
       GROUP BY served_entity_id
     ) AS m ON m.served_entity_id = p.served_entity_id
+    LEFT ANTI JOIN `main`.`sales`.`inference_logs` AS known
+      ON known.`row_id` = concat(p.databricks_request_id, '_0') AND known.`timestamp` >= :rows_since
     WHERE p.request_date >= :since
     QUALIFY row_number() OVER (PARTITION BY p.databricks_request_id ORDER BY p.request_time) = 1
 ),

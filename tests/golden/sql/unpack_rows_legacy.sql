@@ -7,6 +7,8 @@ USING (
       concat(split_part(p.request_metadata['model_name'], '.', -1), '_', p.request_metadata['model_version'])
         AS model_id
     FROM `main`.`sales`.`inference_logs_payload` AS p
+    LEFT ANTI JOIN `main`.`sales`.`inference_logs` AS known
+      ON known.`row_id` = concat(p.databricks_request_id, '_0') AND known.`timestamp` >= :rows_since
     WHERE p.`date` >= :since
     QUALIFY row_number() OVER (PARTITION BY p.databricks_request_id ORDER BY p.timestamp_ms) = 1
 ),

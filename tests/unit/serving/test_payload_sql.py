@@ -33,7 +33,7 @@ def statements() -> dict[str, str]:
     return {
         "unpack_rows": rows(GATEWAY, "STRING", "prediction"),
         "unpack_rows_legacy": rows(LEGACY, "DOUBLE", None),
-        "unpack_quarantine": merge_quarantine_statement(quarantine, PAYLOAD, GATEWAY),
+        "unpack_quarantine": merge_quarantine_statement(quarantine, TABLE, PAYLOAD, GATEWAY),
     }
 
 
@@ -55,4 +55,4 @@ def test_the_statement_is_databricks_sql(name: str) -> None:
 @pytest.mark.parametrize(("columns", "says"), [(["event_time"], "Unity AI Gateway"), (["x"], "neither")])
 def test_another_table_is_refused(columns: list[str], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        merge_quarantine_statement(TABLE, PAYLOAD, columns)
+        merge_quarantine_statement(TABLE, TABLE, PAYLOAD, columns)
