@@ -11,10 +11,12 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
+from deltalake.exceptions import DeltaError
+
 from databricks_monitoring.errors import MetricError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from deltalake import DeltaTable
 
@@ -85,8 +87,12 @@ def duckdb_type(delta_type: str | dict[str, Any]) -> str:
 
 def columns(table: DeltaTable) -> dict[str, str]:
     """Return the DuckDB type of every column of a snapshot, in order."""
-    fields = json.loads(table.schema().to_json())["fields"]
-    return {field["name"]: duckdb_type(field["type"]) for field in fields}
+    return {field["name"]: duckdb_type(field["type"]) for field in _fields(table)}
+
+
+def _fields(table: DeltaTable) -> list[dict[str, Any]]:
+    fields: list[dict[str, Any]] = json.loads(table.schema().to_json())["fields"]
+    return fields
 
 
 def local_path(uri: str) -> str:
@@ -112,20 +118,27 @@ def scan(table: DeltaTable, *, files: Sequence[str] | None = None, filename: boo
     Raises
     ------
     MetricError
-        If the table is partitioned or has a column that DuckDB cannot read.
+        If the table is partitioned, or its files do not hold its rows under its column names (deletion
+        vectors, column mapping), or it has a column that DuckDB cannot read.
     """
     if table.metadata().partition_columns:
         raise MetricError(
             f"Table at {table.table_uri} is partitioned by {table.metadata().partition_columns}; "
             "cluster it instead, partition values are not stored in its files."
         )
+    _refuse_deletion_vectors(table)
+    _refuse_column_mapping(table)
     types = columns(table)
+    exact = {
+        field["name"]: _exact(f"CAST(f.{quoted(field['name'])} AS {types[field['name']]})", field["type"])
+        for field in _fields(table)
+    }
     paths = [local_path(uri) for uri in (table.file_uris() if files is None else files)]
     if not paths:
         nothing = [f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items()]
         nothing += ["CAST(NULL AS VARCHAR) AS filename"] if filename else []
         return f"SELECT {', '.join(nothing)} WHERE false"
-    picked = [f"CAST(f.{quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in types.items()]
+    picked = [f"{value} AS {quoted(name)}" for name, value in exact.items()]
     picked += ["f.filename AS filename"] if filename else []
     options = "union_by_name = true" + (", filename = true" if filename else "")
     source = f"read_parquet([{', '.join(literal(path) for path in paths)}], {options})"
@@ -137,6 +150,94 @@ def scan(table: DeltaTable, *, files: Sequence[str] | None = None, filename: boo
         f"SELECT {', '.join(picked)} FROM ((SELECT {shape} WHERE false) "  # noqa: S608
         f"UNION ALL BY NAME (SELECT * FROM {source})) AS f"
     )
+
+
+def _exact(value: str, delta_type: str | dict[str, Any], depth: int = 0) -> str:
+    """Return `value` so that DuckDB does not judge its floating point numbers by the statistics of the file.
+
+    Those leave NaN out, and DuckDB 2.0 believes them: `v > 100` would skip every NaN, `isnan(v)` find none.
+    """
+    if not _has_floats(delta_type):
+        return value
+    if isinstance(delta_type, str):
+        return f"CASE WHEN isnan({value}) THEN CAST('NaN' AS {duckdb_type(delta_type)}) ELSE {value} END"
+    element = f"e{depth}"
+    if delta_type["type"] == "array":
+        exact = _exact(element, delta_type["elementType"], depth + 1)
+        return f"list_transform({value}, lambda {element}: {exact})"
+    if delta_type["type"] == "map":
+        keys = _exact(element, delta_type["keyType"], depth + 1)
+        keys = f"list_transform(map_keys({value}), lambda {element}: {keys})"
+        values = _exact(element, delta_type["valueType"], depth + 1)
+        values = f"list_transform(map_values({value}), lambda {element}: {values})"
+        return f"CASE WHEN {value} IS NULL THEN NULL ELSE map({keys}, {values}) END"
+    names = [quoted(field["name"]) for field in delta_type["fields"]]
+    parts = [
+        _exact(f"{value}.{name}", field["type"], depth)
+        for name, field in zip(names, delta_type["fields"], strict=True)
+    ]
+    fields = ", ".join(f"{name} := {part}" for name, part in zip(names, parts, strict=True))
+    return f"CASE WHEN {value} IS NULL THEN NULL ELSE struct_pack({fields}) END"
+
+
+def _has_floats(delta_type: str | dict[str, Any]) -> bool:
+    if isinstance(delta_type, str):
+        return delta_type in ("float", "double")
+    if delta_type["type"] == "struct":
+        return any(_has_floats(field["type"]) for field in delta_type["fields"])
+    inner = [delta_type[key] for key in ("elementType", "keyType", "valueType") if key in delta_type]
+    return any(map(_has_floats, inner))
+
+
+def _refuse_deletion_vectors(table: DeltaTable) -> None:
+    """Refuse a snapshot some of whose rows are marked as deleted beside its files, not in them.
+
+    A table may have the feature enabled and no vector: then its files hold exactly its rows.
+    """
+    if "deletionVectors" not in (table.protocol().reader_features or []):
+        return
+    try:
+        vectors = table.deletion_vectors().read_all().num_rows
+        found = f"{vectors} of its {len(table.file_uris())} data files have one"
+    except DeltaError as error:
+        vectors, found = 1, f"one cannot be read: {error}"
+    if vectors:
+        raise MetricError(
+            f"Table at {table.table_uri} marks rows as deleted in deletion vectors ({found}), which are not "
+            "applied here, so deleted rows would count. Run REORG TABLE ... APPLY (PURGE) on it where it is "
+            "written, and set delta.enableDeletionVectors to false."
+        )
+
+
+def _refuse_column_mapping(table: DeltaTable) -> None:
+    """Refuse a snapshot whose files know a column by another name than its schema does."""
+    mode = table.metadata().configuration.get("delta.columnMapping.mode", "none")
+    if mode == "none":
+        return
+    fields = json.loads(table.schema().to_json())["fields"]
+    renamed = [f"{name} (in the files {physical})" for name, physical in _renamed(fields) if name != physical]
+    if renamed:
+        raise MetricError(
+            f"Table at {table.table_uri} has column mapping by {mode}: its files hold {', '.join(renamed)}. "
+            "Names are not mapped here; copy the table into one without column mapping "
+            "(CREATE TABLE ... AS SELECT) and use the copy."
+        )
+
+
+def _renamed(fields: Sequence[dict[str, Any]], within: str = "") -> Iterator[tuple[str, str]]:
+    """Return every field's name and its name in data files, structs' own fields after them."""
+    for field in fields:
+        name = within + field["name"]
+        yield name, within + field["metadata"].get("delta.columnMapping.physicalName", field["name"])
+        if isinstance(field["type"], dict):
+            yield from _renamed(list(_inner_fields(field["type"])), f"{name}.")
+
+
+def _inner_fields(kind: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from kind.get("fields", ())
+    for part in ("elementType", "keyType", "valueType"):
+        if isinstance(kind.get(part), dict):
+            yield from _inner_fields(kind[part])
 
 
 def _has_every_column(path: str, names: Sequence[str]) -> bool:
