@@ -234,7 +234,7 @@ def _small(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         if size > INLINE_LIMIT_BYTES:
             raise failure(
                 "INLINE_BYTE_LIMIT_EXCEEDED",
-                "Inline byte limit exceeded. Statements executed with disposition=INLINE can have a result size "
+                "Inline byte limit exceeded. Statements executed with disposition=INLINE can have a result "
                 f"of at most {INLINE_LIMIT_BYTES} bytes. Execute the statement with EXTERNAL_LINKS.",
                 "54000",
             )

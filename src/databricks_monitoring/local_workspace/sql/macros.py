@@ -149,6 +149,12 @@ CREATE MACRO spark_item(x, k VARCHAR) AS x[k],
             || ' elements. Use `get` to get NULL instead. SQLSTATE: 22003')
         ELSE x[k + 1] END;
 CREATE MACRO spark_get(x, k) AS CASE WHEN k >= 0 THEN x[k + 1] END;
+-- DuckDB rounds '2.5' where it meets an integer; Databricks fails.
+CREATE MACRO spark_beside
+    (x VARCHAR, s) AS s,
+    (x DOUBLE, s) AS CAST(s AS DOUBLE),
+    (x HUGEINT, s) AS CAST(spark_bad_cast(s, 'BIGINT') AS BIGINT),
+    (x BIGINT, s) AS CAST(spark_bad_cast(s, 'BIGINT') AS BIGINT);
 CREATE MACRO spark_divide(a, b) AS CASE
     WHEN b = 0 THEN error('[DIVIDE_BY_ZERO] Division by zero. Use `try_divide` to get NULL instead. '
         || 'SQLSTATE: 22012')

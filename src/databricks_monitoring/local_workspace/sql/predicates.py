@@ -100,8 +100,8 @@ def constant_of(node: exp.Expr, column: Column, execution: Execution) -> str | N
     if any(name in _UNSTABLE or name not in RULES for name in calls):
         return None
     select = exp.Select(expressions=[exp.alias_(node.copy(), "constant", quoted=True)])
-    rows = execution.relation(execution.translated(select)).fetchall()
-    return datafusion_literal(rows[0][0], column.kind)
+    rows = execution.relation(execution.translated(select)).to_arrow_table().to_pylist()
+    return datafusion_literal(rows[0]["constant"], column.kind)
 
 
 def datafusion_literal(value: object, kind: str) -> str | None:  # noqa: PLR0911 - one way a type

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 
 from databricks_monitoring.local_workspace.sql import dialect, generators
-from databricks_monitoring.local_workspace.sql.errors import unsupported
+from databricks_monitoring.local_workspace.sql.errors import failure, unsupported
 from databricks_monitoring.local_workspace.sql.functions import arrays, casts, dates, documents
 from databricks_monitoring.local_workspace.sql.functions.aggregates import (
     DUCKDB_AGGREGATES,
@@ -47,6 +48,21 @@ _SAME_MEANING = (
     exp.Array,
     exp.Nullif,
 )
+
+_COMPARISONS = (
+    exp.EQ,
+    exp.NEQ,
+    exp.LT,
+    exp.LTE,
+    exp.GT,
+    exp.GTE,
+    exp.NullSafeEQ,
+    exp.NullSafeNEQ,
+    exp.In,
+    exp.Between,
+)
+
+_FRACTION = re.compile(r"\s*[+-]?([0-9]*\.[0-9]+|[0-9]+(?=[eE]))([eE][+-]?[0-9]+)?\s*")
 
 _NAMED_BY_PARSER: dict[type[exp.Expr], str] = {
     exp.CurrentTimestamp: "current_timestamp",
@@ -188,6 +204,8 @@ def _rewritten(node: exp.Expr, moment: Moment) -> exp.Expr:  # noqa: C901, PLR09
         return casts.converted(exp.Paren(this=node.copy()), "long")
     if isinstance(node, exp.Add | exp.Sub) and isinstance(node.expression, exp.Interval):
         return dates.moved(node)
+    if isinstance(node, _COMPARISONS):
+        return _compared(node)
     if isinstance(node, exp.Like | exp.ILike):
         return _like(node)
     if isinstance(node, exp.RegexpLike):
@@ -229,6 +247,15 @@ def _rewritten(node: exp.Expr, moment: Moment) -> exp.Expr:  # noqa: C901, PLR09
 
 def _values(node: exp.Values) -> exp.Expr:
     """Return VALUES with Databricks' names for columns that have none."""
+    for column in zip(*(row.expressions or [row] for row in node.expressions), strict=False):
+        texts = [isinstance(value, exp.Literal) and value.is_string for value in column]
+        numbers = [isinstance(value, exp.Literal) and not value.is_string for value in column]
+        if any(texts) and any(numbers):
+            raise failure(
+                "INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE",
+                "A column of VALUES has texts and numbers; cast them to one type.",
+                "42000",
+            )
     alias = node.args.get("alias")
     if (alias is not None and alias.columns) or not isinstance(node.parent, exp.From | exp.Join):
         return node
@@ -236,6 +263,25 @@ def _values(node: exp.Values) -> exp.Expr:
     columns = [exp.to_identifier(f"col{place}", quoted=True) for place in range(1, width + 1)]
     name = alias.this if alias is not None else exp.to_identifier("__values", quoted=True)
     node.set("alias", exp.TableAlias(this=name, columns=columns))
+    return node
+
+
+def _compared(node: exp.Expr) -> exp.Expr:
+    """Return a comparison in which a text with a fraction is not rounded to an integer beside it."""
+    sides = {"this": node.this, "expression": node.args.get("expression")}
+    sides |= {f"{place}": each for place, each in enumerate(node.expressions)}
+    if isinstance(node, exp.Between):
+        bounds = (node.args["low"], node.args["high"])
+        if any(isinstance(each, exp.Literal) and each.is_string for each in bounds):
+            low = _compared(exp.GTE(this=node.this, expression=bounds[0]))
+            high = _compared(exp.LTE(this=node.this.copy(), expression=bounds[1]))
+            return exp.Paren(this=exp.And(this=low, expression=high))
+        return node
+    for side in sides.values():
+        if isinstance(side, exp.Literal) and side.is_string and _FRACTION.fullmatch(side.name):
+            other = node.args.get("expression") if side is node.this else node.this
+            if isinstance(other, exp.Expr) and not isinstance(other, exp.Query):
+                side.replace(call("spark_beside", other.copy(), side.copy()))
     return node
 
 

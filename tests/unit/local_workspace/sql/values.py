@@ -141,6 +141,9 @@ VALUES: dict[str, list[tuple[str, str | None]]] = {
         ("equal_null(NULL, 1)", "false"),
         ("EXISTS (SELECT 1)", "true"),
         ("1 == 1", "true"),
+        ("2.5d = '2.5'", "true"),
+        ("'2.5' = '2.5'", "true"),
+        ("3d BETWEEN '2.5' AND '3.5'", "true"),
         ("1 != 2 AND !false", "true"),
     ],
     "arrays": [
