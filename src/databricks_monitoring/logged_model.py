@@ -11,8 +11,6 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import mlflow
-
 from databricks_monitoring.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -36,6 +34,8 @@ class Flavour(NamedTuple):
 
     def log(self, model: object, **arguments: Any) -> Any:  # noqa: ANN401 - ModelInfo, of untyped functions
         """Call the flavour's `log_model`."""
+        import mlflow  # noqa: PLC0415 - takes seconds
+
         module = getattr(mlflow, self.name)
         quieted = logging.getLogger(f"mlflow.{self.name}")
         quieted.addFilter(_is_not_about_pickle)
@@ -154,6 +154,8 @@ def requirements_of(model: object, flavour: Flavour, sample: object) -> list[str
 
     MLflow would find them by loading the model in another process, which takes tens of seconds.
     """
+    import mlflow  # noqa: PLC0415 - takes seconds
+
     modules = {*flavour.packages, *_pickled_modules(model)}
     if _is_pandas(sample):
         modules.add("pandas")

@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-import mlflow
-from mlflow.utils.databricks_utils import get_databricks_host_creds
-
 from databricks_monitoring.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,6 +25,9 @@ def point_mlflow_at(client: WorkspaceClient) -> None:
     ConfigError
         If MLflow would talk to another workspace.
     """
+    import mlflow  # noqa: PLC0415 - takes seconds
+    from mlflow.utils.databricks_utils import get_databricks_host_creds  # noqa: PLC0415 - takes seconds
+
     profile = client.config.profile
     tracking, registry = TRACKING_URI, REGISTRY_URI
     if profile:

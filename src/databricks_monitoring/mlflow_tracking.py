@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-import mlflow
 from databricks.sdk.errors import ResourceAlreadyExists
-from mlflow.data.delta_dataset_source import DeltaDatasetSource
-from mlflow.exceptions import MlflowException
 
 from databricks_monitoring.clients import SqlClient, connect
 from databricks_monitoring.errors import InvalidNameError, InvalidValueError
@@ -27,20 +24,15 @@ from databricks_monitoring.unity_catalog import require_schema, require_table
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import mlflow
     from databricks.sdk import WorkspaceClient
+    from mlflow.data.delta_dataset_source import DeltaDatasetSource
     from mlflow.entities import Experiment
     from mlflow.models.model import ModelInfo
 
 _GIT_VARIABLES = ("GIT_SHA", "BUILD_SOURCEVERSION", "GITHUB_SHA")
 _GIT_SECONDS = 5
 _DIGEST_LENGTH = 8
-
-
-class _DeltaSource(DeltaDatasetSource):
-    """MLflow's source, which leaves version 0 out: that of every table made by one `CREATE TABLE ... AS`."""
-
-    def to_dict(self) -> dict[str, Any]:
-        return super().to_dict() | {"delta_table_version": self.delta_table_version}
 
 
 @dataclass(frozen=True)
@@ -115,6 +107,8 @@ class MLFlowTracker:
         mlflow.ActiveRun
             The run.
         """
+        import mlflow  # noqa: PLC0415 - takes seconds
+
         known = {"databricks_monitoring_version": importlib.metadata.version("databricks_monitoring")}
         if sha := git_sha():
             known["git_sha"] = sha
@@ -166,6 +160,8 @@ class MLFlowTracker:
         InvalidValueError
             If a name or value is one that MLflow cannot keep whole.
         """
+        import mlflow  # noqa: PLC0415 - takes seconds
+
         self._require_run("log_model_params")
         mlflow.log_params(param_texts(params))
 
@@ -177,6 +173,8 @@ class MLFlowTracker:
         InvalidValueError
             If a value is not a number.
         """
+        import mlflow  # noqa: PLC0415 - takes seconds
+
         self._require_run("log_model_metrics")
         mlflow.log_metrics(metric_numbers(metrics), step=step)
 
@@ -226,6 +224,8 @@ class MLFlowTracker:
         SchemaNotFoundError
             If its schema does not exist; nothing is logged then.
         """
+        import mlflow  # noqa: PLC0415 - takes seconds
+
         self._require_run("log_model_artifacts")
         registered = self._registered_name(registered_model_name, aliases)
         flavour = flavour_of(model)
@@ -259,6 +259,9 @@ class MLFlowTracker:
         return name
 
     def _experiment(self) -> Experiment:
+        import mlflow  # noqa: PLC0415 - takes seconds
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes seconds
+
         mlflow_client = mlflow.MlflowClient()
         found = mlflow_client.get_experiment_by_name(self.experiment_name)
         if found is not None:
@@ -282,16 +285,20 @@ class MLFlowTracker:
             return
 
     def _source(self, table_name: str) -> DeltaDatasetSource:
+        from databricks_monitoring.delta_source import DeltaSource  # noqa: PLC0415 - takes seconds
+
         name = TableName.parse(table_name)
         table = require_table(self.client, name)
         history = SqlClient(self.client).execute(f"DESCRIBE HISTORY {name.quoted} LIMIT 1")
-        return _DeltaSource(
+        return DeltaSource(
             delta_table_name=str(name),
             delta_table_version=int(str(history[0]["version"])),
             delta_table_id=table.table_id,
         )
 
     def _require_run(self, method: str) -> None:
+        import mlflow  # noqa: PLC0415 - takes seconds
+
         if mlflow.active_run() is None:
             raise InvalidValueError(
                 method, "no active run", "a call inside `with tracker.start_run(run_name=...):`"
@@ -325,6 +332,8 @@ def _dataset_names(train_table: str, test_table: str) -> tuple[str, str]:
 
 
 def _log_dataset(context: str, frame: Any, name: str, source: DeltaDatasetSource) -> LoggedDataset:  # noqa: ANN401
+    import mlflow  # noqa: PLC0415 - takes seconds
+
     with warnings.catch_warnings():
         # The schema here describes what was used; requests are checked against the model's signature.
         warnings.filterwarnings(

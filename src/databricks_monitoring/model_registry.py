@@ -5,10 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import mlflow
-from mlflow.exceptions import MlflowException
-from mlflow.store.artifact.runs_artifact_repo import RunsArtifactRepository
-
 from databricks_monitoring.clients import connect
 from databricks_monitoring.errors import (
     AliasNotFoundError,
@@ -48,6 +44,8 @@ class ModelRegistry:
     """
 
     def __init__(self, catalog: str, schema: str, *, client: WorkspaceClient | None = None) -> None:
+        import mlflow  # noqa: PLC0415 - takes seconds
+
         self.schema = SchemaName.parse(schema, default_catalog=catalog)
         self.client = client or connect()
         point_mlflow_at(self.client)
@@ -88,6 +86,8 @@ class ModelRegistry:
         mlflow.exceptions.MlflowException
             If the model has no signature of inputs and outputs.
         """
+        import mlflow  # noqa: PLC0415 - takes seconds
+
         full_name = self.full_name(model_name)
         require_schema(self.client, TableName.parse(full_name).parent)
         uri = self._logged_model_uri(model_uri)
@@ -128,6 +128,8 @@ class ModelRegistry:
         ModelNotFoundError, ModelVersionNotFoundError, AliasNotFoundError
             Naming what exists.
         """
+        import mlflow  # noqa: PLC0415 - takes seconds
+
         if (alias is None) == (version is None):
             raise InvalidValueError(
                 "load_model_for_inference",
@@ -199,6 +201,8 @@ class ModelRegistry:
         return str(name)
 
     def _get_model(self, full_name: str) -> RegisteredModel:
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes seconds
+
         try:
             return self._mlflow.get_registered_model(full_name)
         except MlflowException as error:
@@ -213,6 +217,8 @@ class ModelRegistry:
             raise ModelNotFoundError(full_name, existing, where=f"schema {schema}") from error
 
     def _get_version(self, full_name: str, version: str) -> ModelVersion:
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes seconds
+
         try:
             return self._mlflow.get_model_version(full_name, version)
         except MlflowException as error:
@@ -227,6 +233,8 @@ class ModelRegistry:
         return [str(number) for number in sorted((int(item.version or 0) for item in versions), reverse=True)]
 
     def _logged_model_uri(self, model_uri: str) -> str:
+        from mlflow.store.artifact.runs_artifact_repo import RunsArtifactRepository  # noqa: PLC0415 - takes seconds
+
         match = _RUN_URI.fullmatch(model_uri)
         if match is None:
             return model_uri

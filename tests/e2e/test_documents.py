@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,12 @@ def test_every_python_block_of_the_guide_runs(names: dict[str, Any]) -> None:
     assert names["deployment"]["monitor_name"] == names["monitor_name"]
 
 
+@cache
+def _help(name: str, *subcommands: str) -> str:
+    command = [str(Path(sys.executable).with_name(name)), *subcommands, "--help"]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
 def test_every_command_of_the_guide_exists_with_its_options() -> None:
     """Each option of each command line in the guide is in that command's help."""
     lines = [
@@ -92,8 +99,7 @@ def test_every_command_of_the_guide_exists_with_its_options() -> None:
         subcommands = [
             word for word in rest[:2] if re.fullmatch(r"[a-z]+", word) and name == "databricks-monitoring"
         ]
-        command = [str(Path(sys.executable).with_name(name)), *subcommands, "--help"]
-        shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        shown = _help(name, *subcommands)
         for option in (word for word in rest if word.startswith("--")):
             assert option in shown, f"{line}: {option}"
 
