@@ -1,6 +1,7 @@
 """What becomes of Databricks expressions in DuckDB, one file a group of rules.
 
-A file holds pairs of statements: as written for Databricks, as run by DuckDB. `--update` rewrites the second ones.
+A file holds pairs of statements: as written for Databricks, as run by DuckDB. `--update` rewrites the second
+ones.
 """
 
 from __future__ import annotations

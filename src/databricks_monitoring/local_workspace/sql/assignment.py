@@ -9,7 +9,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from databricks_monitoring.local_workspace.sql import types
-from databricks_monitoring.local_workspace.sql.errors import existing, failure
+from databricks_monitoring.local_workspace.sql.errors import existing, failure, unsupported
 from databricks_monitoring.local_workspace.sql.functions.casts import converted
 from databricks_monitoring.local_workspace.sql.functions.rules import call, cast, is_null, string, when
 from databricks_monitoring.metrics.engines.delta_scan import duckdb_type
@@ -61,6 +61,14 @@ class Target:
             f"Its columns: {existing(column.name for column in self.columns)}.",
             "42703",
         )
+
+    def written(self, node: exp.Expr, alias: str) -> Column:
+        """Return the column on the left of an assignment, qualified by the table's alias or not at all."""
+        if isinstance(node, exp.Column) and node.table.lower() not in {"", alias.lower(), self.name.name}:
+            raise unsupported(f"assignment to the field `{node.sql('databricks')}` of a struct")
+        if not isinstance(node, exp.Column | exp.Identifier):
+            raise unsupported(f"assignment to `{node.sql('databricks')}`")
+        return self.column(node.name)
 
     @property
     def schema(self) -> pa.Schema:

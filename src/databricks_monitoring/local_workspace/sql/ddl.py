@@ -222,16 +222,24 @@ def drop(tree: exp.Drop, execution: Execution) -> Outcome:
     node = tree.args["tables"][0] if tree.args.get("tables") else tree.this
     if_exists = bool(tree.args.get("exists"))
     tables = execution.tables
+    from databricks_monitoring.local_workspace.sql import views  # noqa: PLC0415 - views run queries, too
+
     if tree.kind in {"SCHEMA", "DATABASE"}:
         schema = execution.scope.schema_name(node)
         known = [each.full_name for each in tables.list_schemas(schema.catalog)]
         if if_exists and str(schema) not in known:
             return nothing()
+        kept = views.names(tables, schema)
+        if kept and not tree.args.get("cascade"):
+            raise failure(
+                "SCHEMA_NOT_EMPTY",
+                f"The schema `{schema}` holds the views {', '.join(kept)}. Use CASCADE.",
+                "2BP01",
+            )
         tables.drop_schema(schema, cascade=bool(tree.args.get("cascade")))
+        views.drop_all(tables, schema)
         return nothing()
     name = execution.scope.name(node)
-    from databricks_monitoring.local_workspace.sql import views  # noqa: PLC0415 - views run queries, too
-
     is_view = views.exists(tables, name)
     if tree.kind not in {"TABLE", "VIEW"}:
         raise unsupported(f"DROP {tree.kind}")

@@ -8,8 +8,7 @@ refused.
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import sqlglot
 from sqlglot import exp
@@ -18,9 +17,6 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType  # type: ignore[attr-defined] # re-exported from a compiled module
 
 from databricks_monitoring.local_workspace.sql.errors import syntax_error
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _KEPT_SYNTAX = (
     "CAST",
@@ -65,8 +61,7 @@ def parse(statement: str) -> exp.Expr:
         PARSE_SYNTAX_ERROR.
     """
     try:
-        with _without_fallback_warnings():
-            trees = [tree for tree in sqlglot.parse(statement, read=DatabricksNames) if tree is not None]
+        trees = [tree for tree in sqlglot.parse(statement, read=DatabricksNames) if tree is not None]
     except SqlglotError as error:
         first = str(error).replace("\x1b[4m", "").replace("\x1b[0m", "").split("\n")
         raise syntax_error(" ".join(part.strip() for part in first if part.strip())) from error
@@ -80,13 +75,9 @@ def text(tree: exp.Expr) -> str:
     return str(tree.sql(dialect=DatabricksNames))
 
 
-@contextmanager
-def _without_fallback_warnings() -> Iterator[None]:
-    # sqlglot warns when it keeps a statement as plain text; those are read by `commands`.
-    logger = logging.getLogger("sqlglot")
-    before = logger.disabled
-    logger.disabled = True
-    try:
-        yield
-    finally:
-        logger.disabled = before
+def _is_news(record: logging.LogRecord) -> bool:
+    # sqlglot warns when it keeps a statement as plain text; such statements are refused by name.
+    return "Falling back to parsing as a 'Command'" not in record.msg
+
+
+logging.getLogger("sqlglot").addFilter(_is_news)

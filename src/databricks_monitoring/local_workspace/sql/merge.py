@@ -130,7 +130,7 @@ class _Merge:
         ):
             return self._star()
         return {
-            self._target.column(each.this.name).name: self._expression(each.expression)
+            self._target.written(each.this, self._alias).name: self._expression(each.expression)
             for each in then.expressions
         }
 

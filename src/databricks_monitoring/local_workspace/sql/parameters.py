@@ -36,7 +36,11 @@ def bind(tree: exp.Expr, parameters: Sequence[StatementParameterListItem]) -> ex
                 f"; given: {', '.join(sorted(values)) or 'none'}.",
                 "42P02",
             )
-        marker.replace(_literal(values[name]))
+        parameter = values[name]
+        if isinstance(marker.parent, exp.Limit | exp.Offset) and (parameter.value or "").strip().isdigit():
+            marker.replace(exp.Literal.number(str(parameter.value).strip()))
+            continue
+        marker.replace(_literal(parameter))
     return tree
 
 

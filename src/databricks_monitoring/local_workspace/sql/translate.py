@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sqlglot import exp
+from sqlglot import ErrorLevel, exp
 from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.errors import UnsupportedError
 
 from databricks_monitoring.local_workspace.sql import dialect, generators
 from databricks_monitoring.local_workspace.sql.errors import failure, unsupported
@@ -162,8 +163,24 @@ def _has_late_type(node: exp.Anonymous) -> bool:
 
 
 def render(tree: exp.Expr) -> str:
-    """Return a translated tree as DuckDB SQL, every identifier quoted."""
-    return str(tree.sql(dialect=_Written, identify=True, normalize_functions=False))
+    """Return a translated tree as DuckDB SQL, every identifier quoted.
+
+    Raises
+    ------
+    SqlError
+        If DuckDB has no words for something in the tree; nothing is left out.
+    """
+    for hint in list(tree.find_all(exp.Hint)):
+        # A hint speaks to Spark's planner and changes no answer.
+        hint.pop()
+    try:
+        return str(
+            tree.sql(
+                dialect=_Written, identify=True, normalize_functions=False, unsupported_level=ErrorLevel.RAISE
+            )
+        )
+    except UnsupportedError as error:
+        raise unsupported(f"this query: {error}") from error
 
 
 class _Written(DuckDB):

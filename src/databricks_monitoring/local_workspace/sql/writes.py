@@ -146,7 +146,9 @@ def update(tree: exp.Update, execution: Execution) -> Outcome:
     execution.scope.open(name)
     with execution.tables.writing(name):
         target = target_of(node, execution)
-        sets = {target.column(each.this.name).name: each.expression for each in tree.expressions}
+        sets = {
+            target.written(each.this, node.alias_or_name).name: each.expression for each in tree.expressions
+        }
         change = _Change(target, node, where.this if where else exp.true(), execution)
         values = {
             column: target.assigned(target.column(column), change.expression(value))

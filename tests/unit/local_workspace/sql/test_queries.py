@@ -1,5 +1,8 @@
 """Names, scopes, generators and types of queries."""
 
+# ruff: noqa: E501, S608
+# A statement reads best on one line, and is put together from names of this file alone.
+
 from __future__ import annotations
 
 from datetime import UTC, datetime
@@ -32,8 +35,7 @@ def p(sql: Sql) -> Sql:
         ("SELECT id, explode(xs) FROM p WHERE id = 0 ORDER BY 2", [["0", "0"], ["0", "1"]]),
         ("SELECT posexplode(xs) AS (i, v) FROM p WHERE id = 2 ORDER BY 1", [["0", "2"], ["1", "3"]]),
         ("SELECT z FROM p LATERAL VIEW OUTER explode(filter(xs, x -> x > 3)) AS z ORDER BY z", [[None], [None], [None], ["4"]]),
-        ("SELECT r.a, r.b FROM p LATERAL VIEW inline(from_json(doc, 'ARRAY<STRUCT<a: DOUBLE, b: STRING>>')) r AS a, b "
-         "WHERE id = 1 ORDER BY 1", [["1.0", None], ["NaN", "x"]]),
+        ("SELECT r.a, r.b FROM p LATERAL VIEW inline(from_json(doc, 'ARRAY<STRUCT<a: DOUBLE, b: STRING>>')) r AS a, b WHERE id = 1 ORDER BY 1", [["1.0", None], ["NaN", "x"]]),
         ("SELECT window.start FROM p ORDER BY window DESC LIMIT 1", [["1970-01-01T00:00:03.000Z"]]),
         ("SELECT max(window.end) FROM p WHERE window.start > timestamp_seconds(1)", [["1970-01-01T00:01:03.000Z"]]),
         ("SELECT timestampdiff(SECOND, max(window.end), timestamp_seconds(100)) FROM p", [["37"]]),
@@ -161,8 +163,6 @@ def test_parameters_are_values_never_sql(sql: Sql) -> None:
 
 def test_files_of_volumes_can_be_read_and_no_others(sql: Sql) -> None:
     sql(f"CREATE VOLUME main.{sql.schema}.files")
-    from databricks_monitoring.names import TableName
-
     folder = sql.tables.volume_path(TableName("main", sql.schema, "files"))
     (folder / "x.csv").write_text("a,b\n1,x\n2,\n", encoding="utf-8")
     (folder / "x.json").write_text('{"a": 1, "b": "x"}\n{"a": 2}\n', encoding="utf-8")

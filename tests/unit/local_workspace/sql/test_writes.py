@@ -1,5 +1,8 @@
 """INSERT, UPDATE, DELETE, MERGE and definitions: right, typed, atomic, one after the other."""
 
+# ruff: noqa: E501, S608
+# A statement reads best on one line, and is put together from names of this file alone.
+
 from __future__ import annotations
 
 import threading
@@ -44,7 +47,7 @@ def test_every_type_comes_back_as_it_went_in(sql: Sql) -> None:
     sql("INSERT INTO t (a) VALUES (NULL)")
     expected = [shown for _, _, shown in TYPES.values()]
     assert sorted(sql("SELECT * FROM t"), key=str) == sorted([expected, [None] * len(TYPES)], key=str)
-    described = dict((row[0], row[1]) for row in sql("DESCRIBE t"))
+    described = {row[0]: row[1] for row in sql("DESCRIBE t")}
     assert described["m"] == "array<struct<x:int,y:string>>"
     assert described["g"] == "decimal(10,2)"
     sql("CREATE TABLE u AS SELECT * FROM t")
@@ -73,12 +76,9 @@ def test_insert_answers_how_many_and_fills_what_is_left_out(sql: Sql) -> None:
         ("UPDATE t SET v = 1 / (id - 1)", "DIVIDE_BY_ZERO"),
         ("UPDATE t SET id = NULL", "DELTA_NOT_NULL_CONSTRAINT_VIOLATED"),
         ("DELETE FROM t WHERE 1 / (id - 1) > 0", "DIVIDE_BY_ZERO"),
-        ("MERGE INTO t USING (SELECT 1 AS id UNION ALL SELECT 1) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET v = 2",
-         "DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE"),
-        ("MERGE INTO t USING range(30000) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET v = 5 "
-         "WHEN NOT MATCHED THEN INSERT (id, v) VALUES (s.id, 1 / (s.id - 29999))", "DIVIDE_BY_ZERO"),
-        ("MERGE INTO t USING range(30000) s ON t.id = s.id "
-         "WHEN NOT MATCHED THEN INSERT (id, v) VALUES (s.id, 1 / (s.id - 29999))", "DIVIDE_BY_ZERO"),
+        ("MERGE INTO t USING (SELECT 1 AS id UNION ALL SELECT 1) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET v = 2", "DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE"),
+        ("MERGE INTO t USING range(30000) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET v = 5 WHEN NOT MATCHED THEN INSERT (id, v) VALUES (s.id, 1 / (s.id - 29999))", "DIVIDE_BY_ZERO"),
+        ("MERGE INTO t USING range(30000) s ON t.id = s.id WHEN NOT MATCHED THEN INSERT (id, v) VALUES (s.id, 1 / (s.id - 29999))", "DIVIDE_BY_ZERO"),
         ("CREATE OR REPLACE TABLE t AS SELECT 1 / (id - 29999) AS x FROM range(30000)", "DIVIDE_BY_ZERO"),
         ("CREATE TABLE u AS SELECT 1 / (id - 29999) AS x FROM range(30000)", "DIVIDE_BY_ZERO"),
         ("CREATE TABLE t (a INT)", "TABLE_OR_VIEW_ALREADY_EXISTS"),
@@ -161,7 +161,7 @@ def test_merge(sql: Sql, on: str, clauses: str, rows: list[list[str]], answer: l
     sql("INSERT INTO t VALUES (1, 'a', 0), (2, 'b', 2)")
     source = "(SELECT * FROM VALUES (2, 'B', 20), (3, 'C', 30) AS v(id, name, n))"
     found = sql(f"MERGE INTO t USING {source} AS s ON {on} {clauses}")
-    assert [[each for each in row] for row in found] == [[str(number) for number in answer]]
+    assert found == [answer]
     assert sql("SELECT * FROM t ORDER BY id") == rows
 
 
@@ -233,14 +233,14 @@ def test_definitions(sql: Sql) -> None:
         ["v", "double", None],
     ]
     assert ["Comment", "better things", ""] in sql("DESCRIBE TABLE EXTENDED t")
-    properties = dict((row[0], row[1]) for row in sql("SHOW TBLPROPERTIES t"))
+    properties = {row[0]: row[1] for row in sql("SHOW TBLPROPERTIES t")}
     assert properties["delta.enableChangeDataFeed"] == "true"
     assert properties["x.y"] == "1"
     assert "`id` INT COMMENT 'the key'" in str(sql.one("SHOW CREATE TABLE t"))
     sql("CREATE OR REPLACE TABLE t AS SELECT 1 AS one")
     assert sql("SELECT * FROM t") == [["1"]]
     assert sql("SHOW COLUMNS IN t") == [["one"]]
-    assert [row[0] for row in sql("DESCRIBE HISTORY t")][0] == str(version(sql, "t"))
+    assert sql("DESCRIBE HISTORY t")[0][0] == str(version(sql, "t"))
     assert sql("SELECT count(*) FROM t VERSION AS OF 0") == [["0"]]
     detail = sql.engine.run("DESCRIBE DETAIL t", schema=sql.schema)
     assert dict(zip(detail.names, detail.rows()[0], strict=True))["numFiles"] == "1"

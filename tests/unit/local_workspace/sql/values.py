@@ -1,5 +1,8 @@
 """Expressions of Databricks SQL with the value that Databricks gives, as the text of a result."""
 
+# ruff: noqa: E501
+# An expression reads best on one line.
+
 from __future__ import annotations
 
 VALUES: dict[str, list[tuple[str, str | None]]] = {
