@@ -83,6 +83,9 @@ def to_duckdb(tree: exp.Expr, moment: Moment) -> exp.Expr:
     SqlError
         For every function or operator that has no translation.
     """
+    for hint in list(tree.find_all(exp.Hint)):
+        # A hint speaks to Spark's planner and changes no answer.
+        hint.pop()
     generators.rewrite(tree)
     root = tree
     # Children come after their parents in this order, so that reversed every rule sees translated arguments.
@@ -170,9 +173,6 @@ def render(tree: exp.Expr) -> str:
     SqlError
         If DuckDB has no words for something in the tree; nothing is left out.
     """
-    for hint in list(tree.find_all(exp.Hint)):
-        # A hint speaks to Spark's planner and changes no answer.
-        hint.pop()
     try:
         return str(
             tree.sql(

@@ -51,6 +51,7 @@ def p(sql: Sql) -> Sql:
         ("SELECT p.m['a'], p.xs[1] FROM p WHERE p.id = 2", [["2", "3"]]),
         ("SELECT col1, col2 FROM VALUES (1, 'a')", [["1", "a"]]),
         ("VALUES (1, 'a')", [["1", "a"]]),
+        ("SELECT /*+ BROADCAST(p) */ count(*) FROM p", [["4"]]),
         ("SELECT * EXCEPT (xs, m, window, doc, v) FROM p WHERE id = 0", [["0"]]),
         ("SELECT listagg(CAST(id AS STRING), ',') WITHIN GROUP (ORDER BY id DESC) FROM p", [["3,2,1,0"]]),
         ("SELECT last(id) IGNORE NULLS OVER (ORDER BY id) FROM p WHERE id < 2", [["0"], ["1"]]),
