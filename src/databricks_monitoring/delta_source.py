@@ -11,7 +11,7 @@ from mlflow.data.delta_dataset_source import DeltaDatasetSource
 
 
 class DeltaSource(DeltaDatasetSource):
-    """MLflow's source with version 0, that of every table made by one `CREATE TABLE ... AS`; MLflow drops it."""
+    """MLflow's source, with version 0 as well: that of every table made by one `CREATE TABLE ... AS`."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the source as MLflow stores it."""

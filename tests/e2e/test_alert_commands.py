@@ -131,7 +131,7 @@ def test_analyze_drift_says_what_drifted_since_when(
 def test_nothing_to_analyse_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
     assert analyze_drift.main([*WHERE, "--monitor", "nothing"]) == 1
     assert "nothing" in capsys.readouterr().err
-    assert analyze_drift.main(["--catalog", "main", "--schema", "default"]) == 1
+    assert analyze_drift.main(["--catalog", OUTPUT.catalog, "--schema", OUTPUT.schema]) == 1
     assert "setup_monitoring" in capsys.readouterr().err
 
 
