@@ -20,6 +20,12 @@ ALL_MODELS = "*"
 TABLE_ROW = ":table"
 """Value of `column_name` in metric rows that describe the table as a whole."""
 
+RETAINED_SINCE_PROPERTY = "databricks_monitoring.retained_since"
+"""Property of a monitored table: rows with an earlier time were deleted by retention (ISO 8601, UTC).
+
+Windows that begin before that moment can no longer be computed from the table, so their metrics stay.
+"""
+
 
 def quote(identifier: str) -> str:
     """Return `identifier` in backticks, as Databricks SQL wants it.

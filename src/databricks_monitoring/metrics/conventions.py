@@ -31,6 +31,11 @@ CONSECUTIVE_ADJACENCY = "window_cmp.end = window.start"
 SNAPSHOT_CONSECUTIVE = "latest earlier refresh"
 """[PICK] A snapshot is compared with the one before it, however long ago that was."""
 
+RETAINED_WINDOWS = "kept as they are once rows of them were deleted by retention"
+"""[PICK] Windows that began before the table's property `databricks_monitoring.retained_since` keep their
+profile and drift rows, with the monitor version of those, however the definition, the baseline or the rows
+change; a window that was never computed under the current definition is not computed from what is left."""
+
 NULL_TIMESTAMPS = "dropped and counted in the message"
 """[PICK] Rows whose timestamp is NULL or cannot be read belong to no window."""
 

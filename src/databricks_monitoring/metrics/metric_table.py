@@ -41,6 +41,11 @@ def span_rows(granularity: str | None, spans: Sequence[tuple[int, int]]) -> str:
     return f"({size} AND ({' OR '.join(starts)}))"
 
 
+def rows_from(micros: int) -> str:
+    """Return the predicate of all rows but those of windows of time that start before a moment."""
+    return f"(granularity IS NULL OR window['start'] >= {_time(micros)})"
+
+
 def _time(micros: int) -> str:
     # A plain TIMESTAMP literal has nanoseconds, which do not compare with file statistics in microseconds.
     text = windows.moment(micros).isoformat()

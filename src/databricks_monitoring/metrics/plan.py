@@ -22,9 +22,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Change:
-    """Windows whose rows differ between two versions of a table, by granularity."""
+    """What differs between two versions of a table, by granularity.
+
+    Attributes
+    ----------
+    windows
+        Starts of the windows whose rows differ.
+    late_rows
+        Rows that are new or changed, by the start of their window; of windows that began before the moment
+        that was asked for.
+    """
 
     windows: dict[str, list[int]]
+    late_rows: dict[str, dict[int, int]]
 
     @property
     def is_empty(self) -> bool:
@@ -33,7 +43,12 @@ class Change:
 
 
 def change_since(
-    table: DeltaTable, version: int, engine: DuckDBEngine, calendars: list[Calendar]
+    table: DeltaTable,
+    version: int,
+    engine: DuckDBEngine,
+    calendars: list[Calendar],
+    *,
+    late_before: int | None = None,
 ) -> Change | None:
     """Return the windows whose rows changed since a version; None if that can no longer be told.
 
@@ -43,6 +58,8 @@ def change_since(
         The snapshot that `engine` reads.
     version
         An earlier version of the same table.
+    late_before
+        Count the new rows of windows that start before this moment, in microseconds.
 
     Notes
     -----
@@ -62,7 +79,7 @@ def change_since(
     if gone:
         logger.info("%d data files of version %d are gone", len(gone), version)
         return None
-    windows = {}
+    windows, late_rows = {}, {}
     for calendar in calendars:
         try:
             old, new = engine.fingerprints(calendar, removed), engine.fingerprints(calendar, added)
@@ -72,4 +89,6 @@ def change_since(
             return None
         differing = {start for start in old.keys() | new.keys() if old.get(start) != new.get(start)}
         windows[calendar.granularity] = sorted(differing)
-    return Change(windows)
+        if late_before is not None and any(start < late_before for start in differing):
+            late_rows[calendar.granularity] = engine.new_rows(calendar, removed, added, late_before)
+    return Change(windows, late_rows)

@@ -3,6 +3,7 @@
 A refresh reads one snapshot of the monitored table and one of the baseline. It commits the profile table
 first and the drift table second, each once or not at all. Either commit carries what it was computed from;
 so if a refresh is cut off between the two, the next one sees that drift lags behind and recomputes it.
+Windows of which retention has deleted rows are left as they are (`retention`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from databricks_monitoring.metrics.engines.duckdb import DuckDBEngine
 from databricks_monitoring.metrics.metric_table import BASELINE_ROWS, MetricTable, State, span_rows
 from databricks_monitoring.metrics.plan import change_since
 from databricks_monitoring.metrics.profile.rows import ProfileRows
+from databricks_monitoring.metrics.retention import Retention, retained_since
 from databricks_monitoring.metrics.windows import Calendar, Window, microseconds, moment
 
 if TYPE_CHECKING:
@@ -177,6 +179,7 @@ class _Refresh:
         self.drift_metrics = DriftMetrics(definition, profile)
         self.profile = MetricTable(locations.profile, profile, tables.core_columns(profile, definition))
         self.drift = MetricTable(locations.drift, drift, tables.core_columns(drift, definition))
+        self.retention = Retention(retained_since(self.primary) if definition.timestamp_column else None)
         self.notes: list[str] = []
         self.unprofiled: dict[str, str] = {}
         self.rows_read = 0
@@ -201,7 +204,7 @@ class _Refresh:
         }
         unreadable = self.engine.unreadable_times()
         return RefreshReport(
-            message=self._message(windows, profile_rows, drift_rows, unreadable),
+            message=self._message(work, profile_rows, drift_rows, unreadable),
             windows=windows,
             rows_read=self.rows_read,
             profile_rows=profile_rows,
@@ -239,18 +242,25 @@ class _Refresh:
         if self.definition.kind == "snapshot":
             again = before != state
             return _Work({None: [self.now] if again else []}, baseline or dropped)
+        if before is not None and before.get("primary") == state["primary"]:
+            self.retention.keep()
         if before is not None and not afresh:
             version = int(str(before["primary_version"]))
             if version == state["primary_version"]:
                 return _Work({}, baseline or dropped)
-            change = change_since(self.primary, version, self.engine, self.calendars)
+            change = change_since(
+                self.primary, version, self.engine, self.calendars, late_before=self.retention.since
+            )
             if change is not None:
+                recomputable = self.retention.of_change(change, self.profile.delta)
                 windows: dict[str | None, list[int]] = {
-                    name: self._within_lookback(starts) for name, starts in change.windows.items()
+                    name: self._within_lookback(starts) for name, starts in recomputable.items()
                 }
                 return _Work(windows, baseline or dropped)
         every: dict[str | None, list[int]] = {
-            calendar.granularity: self._within_lookback(list(self.engine.window_counts(calendar)))
+            calendar.granularity: self._within_lookback(
+                self.retention.complete(list(self.engine.window_counts(calendar)))
+            )
             for calendar in self.calendars
         }
         return _Work(every, baseline=True, everything=not self.definition.enforce_lookback)
@@ -270,7 +280,7 @@ class _Refresh:
 
     def _where(self, work: _Work) -> str | None:
         if work.everything:
-            return None
+            return self.retention.outside
         parts = [BASELINE_ROWS] if work.baseline else []
         return " OR ".join(parts + self._spans(work.windows))
 
@@ -347,14 +357,23 @@ class _Refresh:
         if found is not None and found[0] == state:
             return 0
         expected = {"profile": self.profile.identity, "profile_version": profile_before}
-        afresh = found is None or found[0] != expected or work.everything or work.baseline
+        lagging = found is None or found[0] != expected
+        afresh = lagging or work.everything or work.baseline
         rows = DriftRows(self.profile.delta, self.definition, self.drift_metrics)
         try:
             windows = rows.windows() if afresh else self._and_after(rows, work.windows)
             if not afresh and not any(windows.values()):
                 self.drift.record(state)
                 return 0
-            where = None if afresh else " OR ".join(self._spans(windows))
+            outside = self.retention.outside
+            if not afresh:
+                where: str | None = " OR ".join(self._spans(windows))
+            elif lagging or outside is None:
+                # Drift that lags is missing, or of another profile: then even old windows' is made anew.
+                where = None
+            else:
+                windows = self._changeable(windows, work.windows)
+                where = " OR ".join([outside, *self._spans(work.windows)])
             made = (rows.of_windows(granularity, starts) for granularity, starts in windows.items())
             return self.drift.replace(chain.from_iterable(made), where, state)
         finally:
@@ -374,28 +393,49 @@ class _Refresh:
                 calendar = self._calendar(granularity)
                 after = [calendar.end_of(start) for start in starts]
             both[granularity] = sorted({*starts, *after})
-        return both
+        return self._changeable(both, windows)
 
-    def _message(
-        self,
-        windows: Mapping[str | None, Sequence[Window]],
-        profile_rows: int,
-        drift_rows: int,
-        unreadable: int,
-    ) -> str:
-        recomputed = [
-            f"{len(found)} of {granularity}"
-            for granularity, found in windows.items()
-            if granularity and found
-        ]
+    def _changeable(
+        self, windows: Mapping[str | None, list[int]], besides: Mapping[str | None, list[int]]
+    ) -> dict[str | None, list[int]]:
+        """Return the windows whose drift may be replaced, `besides` among them."""
+        return {
+            granularity: [
+                start
+                for start in starts
+                if self.retention.may_change(granularity, start) or start in besides.get(granularity, ())
+            ]
+            for granularity, starts in windows.items()
+        }
+
+    def _message(self, work: _Work, profile_rows: int, drift_rows: int, unreadable: int) -> str:
+        if work.is_empty and not drift_rows:
+            read = f"Read version {self.primary.version()}."
+            done = "No window had to be recomputed." if self.retention.message() else "Nothing had changed."
+        else:
+            read = f"Read {self.rows_read} rows of version {self.primary.version()}."
+            done = f"Wrote {profile_rows} profile rows and {drift_rows} drift rows."
         parts = [
-            f"Read {self.rows_read} rows of version {self.primary.version()}.",
-            f"Recomputed windows: {', '.join(recomputed)}." if recomputed else "",
-            f"Wrote {profile_rows} profile rows and {drift_rows} drift rows."
-            if profile_rows or drift_rows
-            else "Nothing had changed.",
+            read,
+            *self._counted(work),
+            done,
+            self.retention.message(),
             f"{unreadable} rows without a readable timestamp belong to no window." if unreadable else "",
             *(f"Column {name} could not be profiled: {why}." for name, why in self.unprofiled.items()),
             *self.notes,
         ]
         return " ".join(part for part in parts if part)
+
+    def _counted(self, work: _Work) -> Iterator[str]:
+        """Return how many windows were recomputed, and how many were removed with their last row."""
+        with_rows, without = [], []
+        for granularity, starts in work.windows.items():
+            if granularity is None or not starts:
+                continue
+            filled = len(self.engine.window_counts(self._calendar(granularity)).keys() & set(starts))
+            with_rows += [f"{filled} of {granularity}"] if filled else []
+            without += [f"{len(starts) - filled} of {granularity}"] if filled < len(starts) else []
+        if with_rows:
+            yield f"Recomputed windows: {', '.join(with_rows)}."
+        if without:
+            yield f"Removed windows, which have no rows any more: {', '.join(without)}."

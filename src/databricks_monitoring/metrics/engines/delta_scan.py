@@ -214,8 +214,8 @@ def _refuse_column_mapping(table: DeltaTable) -> None:
     mode = table.metadata().configuration.get("delta.columnMapping.mode", "none")
     if mode == "none":
         return
-    fields = json.loads(table.schema().to_json())["fields"]
-    renamed = [f"{name} (in the files {physical})" for name, physical in _renamed(fields) if name != physical]
+    mapped = _renamed(_fields(table))
+    renamed = [f"{name} (in the files {physical})" for name, physical in mapped if name != physical]
     if renamed:
         raise MetricError(
             f"Table at {table.table_uri} has column mapping by {mode}: its files hold {', '.join(renamed)}. "

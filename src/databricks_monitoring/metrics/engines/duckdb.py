@@ -217,6 +217,28 @@ class DuckDBEngine:
         ).fetchall()
         return {int(start): Fingerprint(int(count), int(hashes)) for start, count, hashes in rows}
 
+    def new_rows(
+        self, calendar: Calendar, removed: Sequence[str], added: Sequence[str], before: int
+    ) -> dict[int, int]:
+        """Return how many rows added files hold that removed ones do not, by the start of their window.
+
+        Parameters
+        ----------
+        removed, added
+            Data files.
+        before
+            Only windows that start before this moment, in microseconds.
+        """
+        names = ", ".join(delta_scan.quoted(name) for name in self.columns)
+        start = calendar.start_sql(_MICROS)
+        where = (self._where(None) or f" WHERE {_MICROS} IS NOT NULL") + f" AND {start} < {before}"
+        either = " EXCEPT ALL ".join(
+            f"SELECT {start} AS s, hash({names}) AS h FROM ({self._source(files)}){where}"  # noqa: S608
+            for files in (added, removed)
+        )
+        rows = self._connection.sql(f"SELECT s, count(*) FROM ({either}) GROUP BY s").fetchall()  # noqa: S608
+        return {int(start): int(count) for start, count in rows}
+
     def read(self, projections: Mapping[str, str], span: tuple[int, int] | None = None) -> Rows:
         """Return projections of the rows of a time span, or of all rows.
 
