@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from databricks.sdk.errors import BadRequest
+from databricks.sdk.service.dataquality import AggregationGranularity, DataProfilingConfig, Refresh
 
 from databricks_monitoring.clients import SqlClient
 from databricks_monitoring.errors import (
@@ -15,8 +17,9 @@ from databricks_monitoring.errors import (
     TableNotFoundError,
     ValidationFailedError,
 )
-from databricks_monitoring.names import SchemaName, TableName
+from databricks_monitoring.names import RETAINED_SINCE_PROPERTY, SchemaName, TableName
 from databricks_monitoring.serving.inference_table import (
+    Expired,
     create_inference_table,
     delete_expired,
     quarantine_table,
@@ -27,6 +30,7 @@ from databricks_monitoring.serving.model_serving_setup import ServingSetup
 from databricks_monitoring.serving.signature import InputColumn, Signature
 from databricks_monitoring.serving.validation import validate_inference_table
 from databricks_monitoring.unity_catalog import ensure_schema
+from tests.contract.monitored import monitor, succeeded
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -216,5 +220,96 @@ def test_payloads_of_the_older_kind(sql: SqlClient) -> None:
     [row] = sql.execute(f"SELECT * FROM {table.quoted}")  # noqa: S608 - quoted
     assert (row["row_id"], row["model_id"], row["a"], row["prediction"]) == ("old0_0", "churn_4", 1.5, "yes")
     assert str(row["timestamp"]) == "2025-06-01 10:00:00+00:00"
-    assert delete_expired(sql, table, 90) == 1
-    assert delete_expired(sql, table, 90) == 0
+    assert delete_expired(sql, table, 90) == Expired(rows=1, payloads=1)
+    assert delete_expired(sql, table, 90) == Expired(rows=0, payloads=0)
+    # The payloads are still there; what was deleted must not come back.
+    again = unpack(sql, table)
+    assert (again.rows_added, again.payloads_quarantined) == (0, 0)
+
+
+def test_retention_of_no_day_is_refused(sql: SqlClient) -> None:
+    with pytest.raises(InvalidValueError, match="retention_days"):
+        delete_expired(sql, SCHEMA.table("never_read"), 0)
+
+
+RETENTION_DAYS = 9
+ROWS_A_DAY = 6
+
+
+@pytest.fixture
+def retained(sql: SqlClient) -> TableName:
+    """Create a monitored inference table with three weeks of rows."""
+    table = SCHEMA.table("retained")
+    create_inference_table(sql, table, SCHEMA.table("retained_payload"), SIGNATURE, "classification")
+    sql.execute(
+        f"INSERT INTO {table.quoted} SELECT concat('r', id), NULL, "  # noqa: S608 - quoted
+        "date_sub(current_date(), CAST(id % 21 AS INT)) + INTERVAL 1 SECOND, 'churn_1', CAST(id AS DOUBLE), "
+        "'x', 'yes', NULL FROM (SELECT explode(sequence(0, :last)) AS id)",
+        {"last": 21 * ROWS_A_DAY - 1},
+    )
+    config = DataProfilingConfig.from_dict(
+        {
+            "output_schema_id": sql.client.schemas.get(str(SCHEMA)).schema_id,
+            "skip_builtin_dashboard": True,
+            "inference_log": {
+                "problem_type": "INFERENCE_PROBLEM_TYPE_CLASSIFICATION",
+                "timestamp_column": "timestamp",
+                "granularities": [
+                    AggregationGranularity.AGGREGATION_GRANULARITY_1_DAY.value,
+                    AggregationGranularity.AGGREGATION_GRANULARITY_1_WEEK.value,
+                ],
+                "prediction_column": "prediction",
+                "model_id_column": "model_id",
+                "label_column": "label",
+            },
+        }
+    )
+    table_id = str(sql.client.tables.get(str(table)).table_id)
+    monitor(sql.client, table_id, config)
+    succeeded(sql.client, table_id)
+    return table
+
+
+def refreshed(sql: SqlClient, table: TableName) -> str:
+    """Refresh a monitor and return what the refresh says."""
+    table_id = str(sql.client.tables.get(str(table)).table_id)
+    sql.client.data_quality.create_refresh("table", table_id, Refresh("table", table_id))
+    return succeeded(sql.client, table_id).message or ""
+
+
+def metrics(sql: SqlClient, table: TableName, kind: str) -> list[str]:
+    found = sql.execute(f"SELECT * FROM {table.quoted[:-1]}_{kind}_metrics`")  # noqa: S608 - quoted
+    return sorted(map(repr, found))
+
+
+def test_metrics_outlive_the_rows_that_retention_deletes(sql: SqlClient, retained: TableName) -> None:
+    before = {kind: metrics(sql, retained, kind) for kind in ("profile", "drift")}
+    sql.execute(
+        f"INSERT INTO {quarantine_table(retained).quoted} (databricks_request_id, request_time) "  # noqa: S608
+        "VALUES ('old', current_date() - INTERVAL 12 DAYS), ('new', current_timestamp())"
+    )
+
+    deleted = delete_expired(sql, retained, RETENTION_DAYS)
+
+    assert deleted == Expired(rows=ROWS_A_DAY * (20 - RETENTION_DAYS), payloads=1)
+    today = datetime.combine(sql.workspace_time().date(), datetime.min.time(), UTC)
+    cut = today - timedelta(days=RETENTION_DAYS)
+    assert (sql.client.tables.get(str(retained)).properties or {})[RETAINED_SINCE_PROPERTY] == cut.isoformat()
+    message = refreshed(sql, retained)
+    assert f"before {cut:%Y-%m-%d} 00:00 UTC keep their metrics" in message
+    assert {kind: metrics(sql, retained, kind) for kind in ("profile", "drift")} == before
+    # What is left of a week is not taken for the week.
+    weeks = sql.execute(
+        f"SELECT sum(count) AS n FROM {retained.quoted[:-1]}_profile_metrics` "  # noqa: S608 - quoted
+        "WHERE granularity = '1 week' AND column_name = ':table' AND model_id = '*'"
+    )
+    assert weeks.scalar() == 21 * ROWS_A_DAY
+
+    assert delete_expired(sql, retained, RETENTION_DAYS + 5) == Expired(rows=0, payloads=0)
+    assert (sql.client.tables.get(str(retained)).properties or {})[RETAINED_SINCE_PROPERTY] == cut.isoformat()
+    sql.execute(
+        f"INSERT INTO {retained.quoted} (row_id, `timestamp`, model_id, a, prediction) "  # noqa: S608 - quoted
+        "VALUES ('late', current_date() - INTERVAL 15 DAYS, 'churn_1', 1.0D, 'yes')"
+    )
+    assert "leave out rows that came or changed late: 1 of 1 day, 1 of 1 week." in refreshed(sql, retained)
+    assert {kind: metrics(sql, retained, kind) for kind in ("profile", "drift")} == before

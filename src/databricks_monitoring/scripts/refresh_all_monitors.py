@@ -30,8 +30,9 @@ Bring the metrics of every monitor of a schema up to date.
 
 For each monitored inference table: unpack the payloads that are new into rows, merge labels where the
 configuration names a table of labels (inference_table.labels), refresh the monitor, and delete the rows that
-are older than inference_table.retention_days. Other monitored tables are only refreshed. Every step may run
-again at any time and then adds nothing. One monitor's failure does not keep the others from being refreshed.
+are older than inference_table.retention_days. Metrics of deleted rows stay. Other monitored tables are only
+refreshed. Every step may run again at any time and then adds nothing. One monitor's failure does not keep the
+others from being refreshed.
 """
 
 _EPILOG = """\
@@ -108,9 +109,12 @@ def _refreshed(
     seconds = (info.ended - info.started).total_seconds() if info.started and info.ended else 0.0
     done.append(f"refreshed in {seconds:.1f} s")
     if config and config.retention_days:
-        deleted = delete_expired(sql, table, config.retention_days)
-        if deleted:
-            done.append(f"{deleted} rows deleted, older than {config.retention_days} days")
+        expired = delete_expired(sql, table, config.retention_days)
+        if expired.rows or expired.payloads:
+            done.append(
+                f"{expired.rows} rows and {expired.payloads} quarantined payloads deleted, older than "
+                f"{config.retention_days} days"
+            )
     return ", ".join(done)
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from databricks_monitoring.errors import ConfigError, InvalidValueError
-from databricks_monitoring.names import TableName
+from databricks_monitoring.names import RETAINED_SINCE_PROPERTY, TableName
 from databricks_monitoring.serving.payload_sql import (
     QUARANTINE_COLUMNS,
     RESERVED_COLUMNS,
@@ -47,6 +47,14 @@ class Unpacked:
     rows_added: int
     payloads_read: int
     payloads_quarantined: int
+
+
+@dataclass(frozen=True)
+class Expired:
+    """What one run of `delete_expired` deleted: rows of the inference table, payloads in quarantine."""
+
+    rows: int
+    payloads: int
 
 
 def quarantine_table(table: TableName) -> TableName:
@@ -131,7 +139,8 @@ def unpack(sql: SqlClient, table: TableName, *, since: datetime | None = None) -
     table : TableName
         An inference table made by `create_inference_table`.
     since : datetime, optional
-        Read payloads from this day on; else from `OVERLAP` before the newest row.
+        Read payloads from this day on; else from `OVERLAP` before the newest row, but none that would become
+        rows that `delete_expired` has deleted.
 
     Returns
     -------
@@ -146,7 +155,7 @@ def unpack(sql: SqlClient, table: TableName, *, since: datetime | None = None) -
     info = require_table(sql.client, table)
     payload = payload_of(info)
     payload_columns = column_names(require_table(sql.client, payload))
-    from_day = since.date() if since else _first_day(sql, table)
+    from_day = since.date() if since else _first_day(sql, table, retained_since(info))
     parameters = {"since": from_day, "rows_since": max(from_day - timedelta(days=1), _BEGINNING)}
     types = _types(info)
     require_columns(info, RESERVED_COLUMNS)
@@ -188,13 +197,60 @@ def changed(rows: Rows, column: str) -> int:
     return int(str(rows[0][column]))
 
 
-def delete_expired(sql: SqlClient, table: TableName, retention_days: int) -> int:
-    """Delete the rows of an inference table older than whole days before today, and return how many."""
-    rows = sql.execute(
-        f"DELETE FROM {table.quoted} WHERE `timestamp` < date_sub(current_date(), :days)",  # noqa: S608
-        {"days": retention_days},
+def delete_expired(sql: SqlClient, table: TableName, retention_days: int) -> Expired:
+    """Delete what is older than whole days before today from an inference table and its quarantine.
+
+    If there are such rows, the table first gets the property `RETAINED_SINCE_PROPERTY`, so that metrics of
+    windows that began earlier are kept and not recomputed from what is left. Refresh before, or these windows
+    stay as they were at the latest refresh.
+
+    Parameters
+    ----------
+    retention_days : int
+        Days to keep before today, which begins at midnight UTC of the workspace's time.
+
+    Raises
+    ------
+    InvalidValueError
+        If it is less than one day, or the property is not a time.
+    """
+    if retention_days < 1:
+        raise InvalidValueError("retention_days", retention_days, "at least 1")
+    cut = sql.workspace_time().replace(hour=0, minute=0, second=0, microsecond=0)
+    cut -= timedelta(days=retention_days)
+    oldest = sql.execute(f"SELECT min(`timestamp`) FROM {table.quoted}").scalar()  # noqa: S608 - quoted
+    if isinstance(oldest, datetime) and oldest < cut:
+        known = retained_since(require_table(sql.client, table))
+        if known is None or known < cut:
+            sql.execute(
+                f"ALTER TABLE {table.quoted} SET TBLPROPERTIES "
+                f"({literal(RETAINED_SINCE_PROPERTY)} = {literal(cut.isoformat())})"
+            )
+    rows = sql.execute(f"DELETE FROM {table.quoted} WHERE `timestamp` < :cut", {"cut": cut})  # noqa: S608
+    payloads = sql.execute(
+        f"DELETE FROM {quarantine_table(table).quoted} WHERE `request_time` < :cut",  # noqa: S608 - quoted
+        {"cut": cut},
     )
-    return changed(rows, "num_affected_rows")
+    return Expired(changed(rows, "num_affected_rows"), changed(payloads, "num_affected_rows"))
+
+
+def retained_since(info: TableInfo) -> datetime | None:
+    """Return the time (UTC) before which `delete_expired` deleted rows of a table; None if it never did.
+
+    Raises
+    ------
+    InvalidValueError
+        If the property that says so is not a time.
+    """
+    text = (info.properties or {}).get(RETAINED_SINCE_PROPERTY)
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        where = f"property {RETAINED_SINCE_PROPERTY} of {info.full_name}"
+        raise InvalidValueError(where, text, "a time such as 2026-11-01T00:00:00+00:00") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def payload_of(info: TableInfo) -> TableName:
@@ -219,9 +275,10 @@ def is_inference_table(info: TableInfo) -> bool:
     return PAYLOAD_PROPERTY in (info.properties or {})
 
 
-def _first_day(sql: SqlClient, table: TableName) -> date:
+def _first_day(sql: SqlClient, table: TableName, retained: datetime | None) -> date:
     newest = sql.execute(f"SELECT max(`timestamp`) FROM {table.quoted}").scalar()  # noqa: S608 - quoted
-    return (newest - OVERLAP).astimezone(UTC).date() if isinstance(newest, datetime) else _BEGINNING
+    first = (newest - OVERLAP).astimezone(UTC).date() if isinstance(newest, datetime) else _BEGINNING
+    return max(first, retained.astimezone(UTC).date()) if retained else first
 
 
 def _types(info: TableInfo) -> dict[str, str]:
