@@ -86,7 +86,7 @@ def dispatch(
         for one in load_incidents(sql, layout.output_schema, monitor_name, create=not dry_run)
     }
     observations = [found for rule in rules for found in evaluate(rule, metrics)]
-    changed = follow(known.values(), observations, rules, monitor_name=monitor_name, now=metrics.now)
+    changed = follow(known.values(), observations, rules, metrics)
     if not dry_run:
         save_incidents(sql, layout.output_schema, changed)
     known |= {one.incident_id: one for one in changed}

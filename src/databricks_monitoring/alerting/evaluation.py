@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from databricks_monitoring.alerting.evidence import Evidence, Verdict
 from databricks_monitoring.errors import ColumnNotFoundError
 from databricks_monitoring.monitoring.column_conditions import Thresholds, drift_points, null_points
-from databricks_monitoring.monitoring.columns import columns_of, role_of
+from databricks_monitoring.monitoring.columns import columns_of, left_out, role_of
 from databricks_monitoring.monitoring.metric_rows import Window
 from databricks_monitoring.monitoring.quality_change import quality_points
 from databricks_monitoring.monitoring.series import Point, persistent_run
@@ -58,6 +58,26 @@ def evaluate(rule: AlertRule, metrics: MonitorMetrics) -> list[Observation]:
         If the rule names a column that the monitor does not analyse.
     """
     return [_observed(rule, column, points) for column, points in _series(rule, metrics).items()]
+
+
+def why_not_watched(rule: AlertRule, column: str, metrics: MonitorMetrics) -> str | None:
+    """Return in words why a rule does not watch a column that it once watched; None if that is not known.
+
+    Without any window nothing is known: a table without rows has not lost its columns.
+    """
+    windows = metrics.windows
+    if not windows:
+        return None
+    if rule.columns and column not in rule.columns:
+        return f"rule {rule.name} no longer names {column}"
+    if not any((column, window) in metrics.profiles for window in windows):
+        return f"{column} has no metrics in any window since {windows[0].start:%Y-%m-%d %H:%M} UTC"
+    reason = left_out(metrics).get(column)
+    return (
+        f"{column} is no longer analysed: {reason}"
+        if reason
+        else f"rule {rule.name} no longer watches {column}"
+    )
 
 
 def _observed(rule: AlertRule, column: str, points: Sequence[Point]) -> Observation:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from databricks_monitoring.alerting.evaluation import why_not_watched
 from databricks_monitoring.alerting.merge import ensure_table, merge_rows, table_exists
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from databricks_monitoring.alerting.evaluation import Observation
     from databricks_monitoring.alerting.rules import AlertRule, Severity
     from databricks_monitoring.clients import Parameter, SqlClient
+    from databricks_monitoring.monitoring.metric_rows import MonitorMetrics
     from databricks_monitoring.names import SchemaName, TableName
 
 INCIDENTS_TABLE = "alert_incidents"
@@ -169,15 +171,20 @@ def follow(
     incidents: Iterable[Incident],
     observations: Sequence[Observation],
     rules: Iterable[AlertRule],
-    *,
-    monitor_name: str,
-    now: datetime,
+    metrics: MonitorMetrics,
 ) -> list[Incident]:
     """Return the incidents that the observations open, change or resolve; unchanged ones are left out.
 
-    An observation without a deciding window, and a column without an observation, leave their incident as
-    it is. An open incident whose rule is gone is closed and nobody is told, for nobody asked any more.
+    An observation without a deciding window leaves its incident as it is. An open incident on a column that
+    none of the windows read has metrics of, or that the rule does not watch any more, is resolved with that
+    reason. One whose rule is gone is closed and nobody is told, for nobody asked any more.
+
+    Parameters
+    ----------
+    metrics : MonitorMetrics
+        What the observations were made of.
     """
+    monitor_name, now = str(metrics.layout.table), metrics.now
     open_ones = {
         (incident.rule_name, incident.column_name): incident
         for incident in incidents
@@ -189,9 +196,16 @@ def follow(
         after = _followed(before, observation, monitor_name, now)
         if after is not None and after != before:
             changed.append(after)
-    names = {rule.name for rule in rules}
-    removed = [incident for incident in open_ones.values() if incident.rule_name not in names]
-    return changed + [_resolved(incident, "the rule was removed", now, silent=True) for incident in removed]
+    by_name = {rule.name: rule for rule in rules}
+    for incident in open_ones.values():
+        rule = by_name.get(incident.rule_name)
+        if rule is None:
+            changed.append(_resolved(incident, "the rule was removed", now, silent=True))
+            continue
+        reason = why_not_watched(rule, incident.column_name, metrics)
+        if reason is not None:
+            changed.append(_resolved(incident, reason, now, silent=not rule.notify_on_resolve))
+    return changed
 
 
 def _followed(

@@ -14,12 +14,11 @@ from databricks_monitoring.alerting.incidents import Due, Incident, due, follow,
 from databricks_monitoring.alerting.message import compose
 from databricks_monitoring.alerting.rules import AlertRule, parse_rule
 from databricks_monitoring.errors import ColumnNotFoundError
-from tests.unit.monitoring.sample import Sample, category, day, normal
+from tests.unit.monitoring.sample import Sample, category, day, normal, unique
 
 if TYPE_CHECKING:
     from databricks_monitoring.monitoring.metric_rows import MonitorMetrics
 
-MONITOR = "main.sales.inference_logs"
 PEOPLE = ["ml-ops@example.com"]
 
 
@@ -49,7 +48,7 @@ DRIFTING = Sample(
 
 def incidents_of(metrics: MonitorMetrics, known: list[Incident] | None = None) -> list[Incident]:
     observations = [found for one in RULES for found in evaluate(one, metrics)]
-    return follow(known or [], observations, RULES, monitor_name=MONITOR, now=metrics.now)
+    return follow(known or [], observations, RULES, metrics)
 
 
 def notices_of(metrics: MonitorMetrics, known: list[Incident] | None = None) -> list[Due]:
@@ -141,7 +140,7 @@ def test_the_end_of_a_condition_is_told_once() -> None:
 def test_who_was_refused_is_told_later_and_nobody_twice() -> None:
     metrics = DRIFTING.metrics()
     both = rule("feature_drift", 0.1, recipients=["a@example.com", "b@example.com"])
-    opened = follow([], evaluate(both, metrics), [both], monitor_name=MONITOR, now=metrics.now)
+    opened = follow([], evaluate(both, metrics), [both], metrics)
     (first, *_) = due(opened, [both], metrics.now)
     partly = told(first, ["a@example.com"], metrics.now)
     assert partly.notified_at is None
@@ -153,7 +152,7 @@ def test_who_was_refused_is_told_later_and_nobody_twice() -> None:
 def test_a_reminder_comes_after_the_hours_asked_for() -> None:
     metrics = DRIFTING.metrics()
     nagging = rule("prediction_drift", 0.1, reminder_hours=24)
-    (opened,) = follow([], evaluate(nagging, metrics), [nagging], monitor_name=MONITOR, now=metrics.now)
+    (opened,) = follow([], evaluate(nagging, metrics), [nagging], metrics)
     notified = replace(opened, notified_at=metrics.now)
     assert due([notified], [nagging], metrics.now + timedelta(hours=23)) == []
     (reminder,) = due([notified], [nagging], metrics.now + timedelta(hours=24))
@@ -163,9 +162,61 @@ def test_a_reminder_comes_after_the_hours_asked_for() -> None:
 def test_a_removed_rule_closes_its_incident_in_silence() -> None:
     metrics = DRIFTING.metrics()
     opened = incidents_of(metrics)
-    closed = follow(opened, [], [], monitor_name=MONITOR, now=metrics.now)
+    closed = follow(opened, [], [], metrics)
     assert {one.state for one in closed} == {"RESOLVED"}
     assert due(closed, RULES, metrics.now) == []
+
+
+def without_column(metrics: MonitorMetrics, column: str) -> MonitorMetrics:
+    """Return metrics as if the monitored table had never had a column."""
+    return replace(
+        metrics,
+        profiles={key: row for key, row in metrics.profiles.items() if key[0] != column},
+        drifts=[row for row in metrics.drifts if row.column != column],
+    )
+
+
+def test_an_incident_on_a_column_that_disappeared_is_resolved_and_people_are_told_why() -> None:
+    metrics = DRIFTING.metrics()
+    opened = incidents_of(metrics)
+    gone = without_column(metrics, "Weight")
+    (resolved,) = [one for one in incidents_of(gone, opened) if one.state == "RESOLVED"]
+    assert resolved.column_name == "Weight"
+    assert resolved.reason == "Weight has no metrics in any window since 2026-11-01 00:00 UTC"
+    (notice,) = due([resolved], RULES, gone.now)
+    assert f"Now: {resolved.reason}" in compose([notice], gone).text
+    assert resolved not in incidents_of(gone, [resolved])
+
+
+def test_a_column_with_metrics_in_one_window_keeps_its_incident() -> None:
+    metrics = DRIFTING.metrics()
+    opened = incidents_of(metrics)
+    gone = without_column(metrics, "Weight")
+    still = replace(
+        gone, profiles=dict(gone.profiles) | {("Weight", day(0)): metrics.profiles["Weight", day(0)]}
+    )
+    assert [one.column_name for one in incidents_of(still, opened) if one.state == "RESOLVED"] == []
+
+
+def test_an_incident_on_a_column_that_became_an_identifier_says_so() -> None:
+    opened = incidents_of(DRIFTING.metrics())
+    columns = {**DRIFTING.columns, "Species": unique()}
+    metrics = replace(DRIFTING, columns=columns).metrics()
+    (resolved,) = [one for one in incidents_of(metrics, opened) if one.column_name == "Species"]
+    assert str(resolved.reason).startswith("Species is no longer analysed: nearly every value is distinct")
+
+
+def test_an_incident_on_a_column_that_the_rule_stopped_naming_is_resolved() -> None:
+    metrics = DRIFTING.metrics()
+    before, after = (
+        rule("feature_drift", 0.1, name="features", columns=columns, notify_on_resolve=False)
+        for columns in (["Weight", "Species"], ["Species"])
+    )
+    opened = follow([], evaluate(before, metrics), [before], metrics)
+    changed = follow(opened, evaluate(after, metrics), [after], metrics)
+    (resolved,) = [one for one in changed if one.state == "RESOLVED"]
+    assert (resolved.column_name, resolved.reason) == ("Weight", "rule features no longer names Weight")
+    assert due([resolved], [after], metrics.now) == []
 
 
 def test_windows_that_decide_nothing_leave_incidents_alone() -> None:
