@@ -1,24 +1,28 @@
 """Write the references in this folder from the code, or check that nothing moved.
 
-    python docs/generate.py            rewrite what changed
-    python docs/generate.py --check    exit 1 and name what would change
+`python docs/generate.py` rewrites what changed; with `--check` it exits with 1 and names what would change.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
 import inspect
+import itertools
+import json
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 import tomllib
+import types
+import typing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +31,26 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).parent
 PROJECT = DOCS.parent
 NOTICE = "<!-- Written by docs/generate.py; change the code it reads, then run `make docs`. -->\n\n"
-STATISTICS = ("profile", "drift", "quality", "fairness")
+STATISTICS = {
+    "Profile": "databricks_monitoring.metrics.profile",
+    "Drift": "databricks_monitoring.metrics.drift",
+    "Quality": "databricks_monitoring.metrics.quality",
+    "Fairness": "databricks_monitoring.metrics.fairness",
+    "Evidence": "databricks_monitoring.alerting.evidence",
+}
+SETTINGS = ("databricks_monitoring.config",)
+YAML_TYPES: dict[object, str] = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+STATISTICS_PREFACE = """\
+Each statistic is one function; the sections follow the folders they are in. The conventions are at the end,
+those that the managed service leaves open among them.
+"""
+SETTINGS_PREFACE = """\
+The keys of the dictionaries the API takes and of the YAML files, with their defaults. A key that is not
+listed is refused.
+"""
+PICK = "[PICK]"
+"""Begins the text of a convention that no documentation of the managed service settles."""
+LISTED_VALUE = re.compile(r"([;:]) ([a-z]+_[a-z]+): ")
 LOCAL_COMMANDS = ("up", "down", "status", "env")
 
 
@@ -46,7 +69,7 @@ def _help(*command: str) -> str:
 def commands() -> str:
     """Return the help of every command."""
     scripts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["scripts"]
-    calls = [(name,) for name in scripts]
+    calls: list[tuple[str, ...]] = [(name,) for name in scripts]
     at = calls.index(("databricks-monitoring",)) + 1
     calls[at:at] = [
         ("databricks-monitoring", "demo"),
@@ -58,7 +81,11 @@ def commands() -> str:
 
 
 def _modules(package: str) -> Iterator[ModuleType]:
+    """Return a module, or the modules of a package."""
     found = importlib.import_module(package)
+    if not hasattr(found, "__path__"):
+        yield found
+        return
     for info in sorted(pkgutil.iter_modules(found.__path__), key=lambda info: info.name):
         yield importlib.import_module(f"{package}.{info.name}")
 
@@ -69,63 +96,117 @@ def _public_functions(module: ModuleType) -> Iterator[tuple[str, Callable[..., o
             yield name, member
 
 
+def _function(name: str, function: Callable[..., object], path: Path) -> str:
+    """Return a function's section: what it does as text, the details as they stand in the code."""
+    summary, _, details = (inspect.getdoc(function) or "").partition("\n\n")
+    parts = [f"### `{name}`", " ".join(summary.split()), f"[{path.as_posix()}](../{path.as_posix()})"]
+    parts += [f"```text\n{details.strip()}\n```"] if details.strip() else []
+    return "\n\n".join(parts) + "\n"
+
+
 def statistics() -> str:
     """Return every statistic with its docstring, and the conventions."""
     parts = [
         "# Statistics\n",
-        "Each statistic is one function in one file. Conventions that the managed service leaves open are at the end.\n",
+        STATISTICS_PREFACE,
     ]
-    for package in STATISTICS:
-        full = f"databricks_monitoring.metrics.{package}"
-        parts.append(f"## {package.capitalize()}\n\n{inspect.getdoc(importlib.import_module(full))}\n")
+    for title, full in STATISTICS.items():
+        parts.append(f"## {title}\n\n{inspect.getdoc(importlib.import_module(full))}\n")
         for module in _modules(full):
-            for name, function in _public_functions(module):
-                path = Path(str(module.__file__)).relative_to(PROJECT)
-                parts.append(f"### `{name}`\n\n[{path}](../{path})\n\n```text\n{inspect.getdoc(function)}\n```\n")
+            path = Path(str(module.__file__)).relative_to(PROJECT)
+            parts += [_function(name, function, path) for name, function in _public_functions(module)]
     parts.append(_conventions())
     return "\n".join(parts)
 
 
 def _conventions() -> str:
     """Return the named constants with the text that follows each."""
-    import ast  # noqa: PLC0415 - only this reference reads source
-
     module = importlib.import_module("databricks_monitoring.metrics.conventions")
-    tree = ast.parse(Path(str(module.__file__)).read_text())
-    rows = ["## Conventions\n", "| name | value | meaning |", "| --- | --- | --- |"]
-    for statement, after in zip(tree.body, tree.body[1:], strict=False):
+    tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+    rows = [
+        f"## Conventions\n\n{inspect.getdoc(module)}\n",
+        "| name | value | chosen here | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    for statement, after in itertools.pairwise(tree.body):
         target = getattr(statement, "target", None) or next(iter(getattr(statement, "targets", [])), None)
-        documented = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
-        if isinstance(target, ast.Name) and documented and not target.id.startswith("_"):
-            meaning = " ".join(str(after.value.value).split()).replace("|", "\\|")
-            value = str(getattr(module, target.id)).replace("|", "\\|")
-            rows.append(f"| `{target.id}` | `{value}` | {meaning} |")
+        if not (isinstance(target, ast.Name) and isinstance(after, ast.Expr)):
+            continue
+        if isinstance(after.value, ast.Constant) and not target.id.startswith("_"):
+            text = " ".join(str(after.value.value).split())
+            meaning = text.removeprefix(PICK).strip()
+            chosen = "yes" if text.startswith(PICK) else ""
+            value = _cell(f"`{getattr(module, target.id)}`")
+            rows.append(f"| `{target.id}` | {value} | {chosen} | {_cell(meaning)} |")
     return "\n".join(rows) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def settings() -> str:
     """Return every key of every dictionary and configuration file."""
-    module = importlib.import_module("databricks_monitoring.config")
-    parts = ["# Settings\n", "The keys of the dictionaries the API takes and of the YAML files, with their defaults.\n"]
-    models = [
-        member
-        for member in vars(module).values()
-        if inspect.isclass(member) and issubclass(member, BaseModel) and member is not BaseModel and member.model_fields
+    models = [model for module in SETTINGS for model in _settings_of(importlib.import_module(module))]
+    parts = [
+        "# Settings\n",
+        SETTINGS_PREFACE,
     ]
     for model in models:
         parts.append(f"## {model.__name__}\n\n{inspect.getdoc(model)}\n")
         parts.append("| key | type | default | meaning |\n| --- | --- | --- | --- |")
         for name, field in model.model_fields.items():
-            kind = str(model.__annotations__.get(name, field.annotation)).replace("|", "or")
-            default = "required" if field.is_required() else _default(field.get_default(call_default_factory=True))
-            meaning = (field.description or "").replace("|", "\\|")
-            parts.append(f"| `{field.alias or name}` | {kind} | {default} | {meaning} |")
+            default = (
+                "required" if field.is_required() else _default(field.get_default(call_default_factory=True))
+            )
+            key, kind = field.alias or name, _type(field.annotation, models)
+            parts.append(
+                f"| `{key}` | {_cell(kind)} | {_cell(default)} | {_meaning(field.description or '')} |"
+            )
         parts.append("")
     return "\n".join(parts)
 
 
+def _settings_of(module: ModuleType) -> list[type[BaseModel]]:
+    return [
+        member
+        for name, member in vars(module).items()
+        if inspect.isclass(member)
+        and issubclass(member, BaseModel)
+        and member.__module__.startswith("databricks_monitoring.")
+        and not name.startswith("_")
+        and member.model_fields
+    ]
+
+
+def _type(annotation: object, models: list[type[BaseModel]]) -> str:
+    """Return a type as a reader of YAML would say it."""
+    if isinstance(annotation, type) and annotation in models:
+        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is None:
+        return YAML_TYPES.get(annotation, str(annotation))
+    if origin is typing.Literal:
+        return ", ".join(f"`{value}`" for value in inner)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_type(part, models) for part in inner if part is not types.NoneType)
+    if origin in (tuple, list):
+        return f"list of {_type(inner[0], models)}"
+    parts = " to ".join(_type(part, models) for part in inner[: 2 if origin is dict else 1])
+    return f"map of {parts}" if origin is dict else parts
+
+
+def _meaning(text: str) -> str:
+    """Return a description for a cell; what it says of several values gets a line for each."""
+    return _cell(LISTED_VALUE.sub(r"\1<br>`\2`: ", text).replace(";<br>", "<br>"))
+
+
 def _default(value: object) -> str:
-    return "" if value is None or value is PydanticUndefined else f"`{value}`"
+    if value in (None, "", (), {}):
+        return ""
+    if isinstance(value, BaseModel):
+        return "the defaults"
+    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
 
 
 def routes() -> str:
@@ -144,7 +225,9 @@ PAGES: dict[str, Callable[[], str]] = {
 
 def main(argv: list[str] | None = None) -> int:
     """Write or check every generated page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page would change")
     check = parser.parse_args(argv).check
     moved = []
