@@ -10,7 +10,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import PyFuncModel
 from mlflow.types import ColSpec, DataType, Schema
 
-from databricks_monitoring.local_workspace.model_server.batching import Batcher, likeness, split
+from databricks_monitoring.local_workspace.model_server.batching import Batcher, split
 from databricks_monitoring.local_workspace.model_server.scoring import Scorer
 
 
@@ -76,7 +76,7 @@ def test_unlike_requests_are_answered_in_their_order(batcher: Batcher, counting:
         [10.0],
     ]
     assert [answer.client_request_id for answer in answers] == ["a", None, None, None, None, "b", None]
-    assert sorted(counting.calls) == [1, 1, 1, 2]
+    assert sorted(counting.calls) == [1, 1, 1, 2]  # the two of the same format together
 
 
 def test_a_bad_request_does_not_fail_its_neighbours(batcher: Batcher) -> None:
@@ -96,34 +96,6 @@ def test_combined_answers_equal_those_alone(batcher: Batcher) -> None:
     ]
     together = batcher.answer(waiting)
     assert together == [batcher.answer([one])[0] for one in waiting]
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        {"inputs": {"x": [1.0]}},
-        {"dataframe_records": []},
-        {"dataframe_records": [{"x": 1}, {"x": 1.0}]},
-        {"dataframe_records": [{"x": 1}, {"y": 1}]},
-        {"dataframe_records": [{"x": [1]}]},
-        {"dataframe_records": [{"x": 2**63}]},
-        {"dataframe_records": {"x": 1}},
-        {"dataframe_split": {"columns": ["x"], "data": [[1]], "index": [0]}},
-        {"dataframe_split": {"columns": ["x"], "data": [[1, 2]]}},
-        {"dataframe_split": {"data": [[1]]}},
-        {},
-    ],
-)
-def test_what_could_change_types_is_predicted_alone(data: dict[str, object]) -> None:
-    assert likeness(data) is None
-
-
-def test_columns_of_other_types_or_order_are_unlike() -> None:
-    keys = {
-        likeness({"dataframe_records": [record]})
-        for record in ({"x": 1, "y": 1}, {"x": 1.0, "y": 1}, {"y": 1, "x": 1}, {"x": True, "y": 1})
-    }
-    assert len(keys) == 4
 
 
 def test_predictions_are_split_by_position() -> None:
