@@ -14,7 +14,6 @@ from databricks_monitoring.demo.characters import DRIFTED, FEATURES, TARGET, TRA
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import pandas as pd
 
 FORMATS = ("dataframe_split", "dataframe_records", "inputs", "instances")
 DAYS = 14
@@ -36,22 +35,19 @@ class Request:
     alive: list[int]
 
 
-def body(frame: pd.DataFrame, request_format: str) -> dict[str, Any]:
-    """Return the rows of `frame` as a request in one of `FORMATS`, missing values as null.
+def body(names: list[str], rows: list[list[Any]], request_format: str) -> dict[str, Any]:
+    """Return rows as a request in one of `FORMATS`.
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> body(pd.DataFrame({"a": [1, 2]}), "inputs")
+    >>> body(["a"], [[1], [2]], "inputs")
     {'inputs': {'a': [1, 2]}}
     """
-    split = json.loads(frame.to_json(orient="split", index=False))
     if request_format == "dataframe_split":
-        return {"dataframe_split": split}
-    records = [dict(zip(split["columns"], row, strict=True)) for row in split["data"]]
+        return {request_format: {"columns": names, "data": rows}}
     if request_format == "inputs":
-        return {"inputs": {name: [record[name] for record in records] for name in split["columns"]}}
-    return {request_format: records}
+        return {request_format: {name: [row[at] for row in rows] for at, name in enumerate(names)}}
+    return {request_format: [dict(zip(names, row, strict=True)) for row in rows]}
 
 
 @cache
@@ -61,16 +57,18 @@ def make_day(day: int, *, seed: int) -> tuple[Request, ...]:
     sizes = rng.integers(1, ROWS_AT_MOST + 1, REQUESTS_A_DAY)
     population = DRIFTED if day >= DRIFTS_FROM_DAY else TRAINED_ON
     characters = make_characters(int(sizes.sum()), seed=seed * 1000 + day, population=population)
-    ends = np.cumsum(sizes)
+    # As JSON knows them: missing values are null.
+    rows = json.loads(characters[list(FEATURES)].to_json(orient="values"))
+    alive = characters[TARGET].tolist()
     requests = []
-    for index, (end, size) in enumerate(zip(ends, sizes, strict=True)):
-        rows = characters.iloc[end - size : end]
+    for index, end in enumerate(np.cumsum(sizes).tolist()):
+        start = end - int(sizes[index])
         requests.append(
             Request(
                 client_request_id=f"day-{day:02d}-request-{index:03d}",
                 hour=index * HOURS // REQUESTS_A_DAY,
-                payload=body(rows[list(FEATURES)], FORMATS[index % len(FORMATS)]),
-                alive=rows[TARGET].tolist(),
+                payload=body(list(FEATURES), rows[start:end], FORMATS[index % len(FORMATS)]),
+                alive=alive[start:end],
             )
         )
     return tuple(requests)
