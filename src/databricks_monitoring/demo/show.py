@@ -59,12 +59,13 @@ def run(variables: Mapping[str, str], *, root: Path, console: Console) -> DemoRe
                 "DATABRICKS_CONFIG_FILE": nowhere,
                 "DATABRICKS_MONITORING_SMTP_URL": f"{smtp_url}?from=monitoring@example.com",
                 "MLFLOW_DISABLE_TELEMETRY": "true",
+                "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
             }
         ),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")  # the libraries' advice to developers is not part of the story
-        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
         # Imported late: they cost seconds, and read the environment that was just set.
         with StoryProgress(console, steps=traffic.DAYS + 5) as progress:
             progress.say("Loading the libraries")
