@@ -65,13 +65,13 @@ def run(variables: Mapping[str, str], *, root: Path, console: Console) -> DemoRe
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")  # the libraries' advice to developers is not part of the story
-        logging.getLogger("mlflow").setLevel(logging.ERROR)
         # Imported late: they cost seconds, and read the environment that was just set.
         with StoryProgress(console, steps=traffic.DAYS + 5) as progress:
             progress.say("Loading the libraries")
             from databricks_monitoring.clients import connect  # noqa: PLC0415
             from databricks_monitoring.demo.story import Story  # noqa: PLC0415
 
+            logging.getLogger("mlflow").setLevel(logging.ERROR)  # MLflow sets its own when imported
             report, analysis, sent = Story(connect(), progress).tell()
     for line in summary(report, analysis, sent, mail=root / "mail"):
         console.print(line, highlight=False, soft_wrap=True)
