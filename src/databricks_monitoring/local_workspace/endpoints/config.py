@@ -113,6 +113,14 @@ def _entity(entity: ServedEntityInput, models: ServedModels, now_ms: int) -> Ent
     for field in _NOT_SERVED:
         if getattr(entity, field) is not None:
             raise InvalidParameterValue(f"{field} is not available: a local workspace serves custom models.")
+    for field in ("name", "entity_name", "entity_version", "workload_size"):
+        found = getattr(entity, field)
+        if not isinstance(found, str | None):
+            raise InvalidParameterValue(f"{field}: expected a text, found {found!r}.")
+    if not isinstance(entity.scale_to_zero_enabled, bool | None):
+        raise InvalidParameterValue(
+            f"scale_to_zero_enabled: expected true or false, found {entity.scale_to_zero_enabled!r}."
+        )
     if not entity.entity_name or entity.entity_version is None:
         raise InvalidParameterValue("A served entity needs entity_name and entity_version.")
     model = _model_name(entity.entity_name)

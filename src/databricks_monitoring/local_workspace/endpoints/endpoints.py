@@ -29,7 +29,7 @@ from databricks_monitoring.local_workspace.endpoints.gateway import (
     inference_table,
     read_gateway,
 )
-from databricks_monitoring.local_workspace.endpoints.record import EndpointRecord
+from databricks_monitoring.local_workspace.endpoints.record import EndpointRecord, stored
 from databricks_monitoring.local_workspace.endpoints.served_endpoint import (
     Invocation,
     RunningConfig,
@@ -156,7 +156,7 @@ class Endpoints:
                 pending=pending,
             )
             self._ensure_table(gateway)
-            self._store.put(_KIND, name, record.model_dump(mode="json"))
+            self._store.put(_KIND, name, stored(record))
             endpoint = self._add(record)
             self._deploy(endpoint)
             return detailed(endpoint)
@@ -303,7 +303,7 @@ class Endpoints:
             ensure_inference_table(self._tables, table)
 
     def _save(self, endpoint: ServedEndpoint, record: EndpointRecord) -> None:
-        self._store.put(_KIND, record.name, record.model_dump(mode="json"))
+        self._store.put(_KIND, record.name, stored(record))
         endpoint.record = record
 
     def _deploy(self, endpoint: ServedEndpoint) -> None:

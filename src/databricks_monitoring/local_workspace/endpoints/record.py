@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from databricks.sdk.errors import InvalidParameterValue
 from databricks.sdk.service.serving import (
     EndpointCoreConfigSummary,
     EndpointStateConfigUpdate,
@@ -16,7 +17,7 @@ from databricks.sdk.service.serving import (
     ServingModelWorkloadType,
     TrafficConfig,
 )
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 PLACES = {"Small": (4, 4), "Medium": (8, 16), "Large": (16, 64)}
 """Least and most requests a served entity takes at a time, by workload size."""
@@ -160,3 +161,21 @@ class EndpointRecord(_Record):
     def changed(self, now_ms: int, **changes: object) -> EndpointRecord:
         """Return the record with changes made by a user at `now_ms`."""
         return self.model_copy(update={"last_updated_timestamp": now_ms, **changes})
+
+
+def stored(record: EndpointRecord) -> dict[str, Any]:
+    """Return a record as it is kept.
+
+    Raises
+    ------
+    InvalidParameterValue
+        If it could not be read again, which would keep the workspace from starting.
+    """
+    body = record.model_dump(mode="json", warnings=False)
+    try:
+        EndpointRecord.model_validate(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InvalidParameterValue(f"{where}: {first['msg']}, found {first['input']!r}.") from error
+    return body

@@ -41,7 +41,14 @@ def _parse(parse: Callable[[dict[str, Any]], _Parsed], body: object, where: str)
 def _tags(body: object, where: str) -> list[EndpointTag]:
     if not isinstance(body, list):
         raise InvalidParameterValue(f"{where}: expected a list of tags.")
-    return [_parse(EndpointTag.from_dict, tag, where) for tag in body]
+    tags = [_parse(EndpointTag.from_dict, tag, where) for tag in body]
+    for tag in tags:
+        # The SDK's dataclasses take whatever JSON has.
+        if not isinstance(tag.key, str) or not isinstance(tag.value, str | None):
+            raise InvalidParameterValue(
+                f"{where}: key and value are texts; found {tag.key!r}: {tag.value!r}."
+            )
+    return tags
 
 
 def _refuse(body: dict[str, Any]) -> None:
