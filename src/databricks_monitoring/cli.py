@@ -48,10 +48,21 @@ local = typer.Typer(
 )
 app.add_typer(local, name="local")
 
+
+def _folder(text: str) -> Path:
+    # An unset variable would otherwise mean the current folder.
+    if not text.strip():
+        raise typer.BadParameter("expected the name of a folder, found nothing")
+    return Path(text)
+
+
 Root = Annotated[
     Path,
     typer.Option(
-        "--root", metavar="DIR", help="Folder of the workspace: its tables, models, files, settings."
+        "--root",
+        parser=_folder,
+        metavar="DIR",
+        help="Folder of the workspace: its tables, models, files, settings.",
     ),
 ]
 
@@ -90,7 +101,11 @@ def _options(
 def demo(
     root: Annotated[
         Path,
-        typer.Option(metavar="DIR", help="Folder of the demo's workspace; a former demo in it is replaced."),
+        typer.Option(
+            parser=_folder,
+            metavar="DIR",
+            help="Folder of the demo's workspace; a former demo in it is replaced.",
+        ),
     ] = Path(".demo"),
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write what was found as JSON to this file.")
@@ -116,10 +131,11 @@ def demo(
     _require(("aiosmtpd", "lightgbm", "pandas", "sklearn"), needed_by="The demo", extra="local,demo")
     from rich.console import Console  # noqa: PLC0415
 
-    from databricks_monitoring.demo.folder import fresh_root  # noqa: PLC0415
+    from databricks_monitoring.demo.folder import check_own, fresh_root  # noqa: PLC0415
     from databricks_monitoring.demo.show import run  # noqa: PLC0415
     from databricks_monitoring.local_workspace import control  # noqa: PLC0415
 
+    check_own(root)
     _stop_if_running(root)
     fresh_root(root)
     record = control.start(root, host="127.0.0.1", port=0, token=None)
