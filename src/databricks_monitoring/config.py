@@ -6,12 +6,25 @@ The descriptions are the settings' reference. Unknown keys are refused; see `par
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from databricks_monitoring.alerting.rules import AlertRule, parse_rules
 from databricks_monitoring.cron import to_quartz
+from databricks_monitoring.errors import nearest
+from databricks_monitoring.parsing import not_bool
 
 if TYPE_CHECKING:
     from typing import Self
@@ -33,8 +46,38 @@ ModelType = Literal["classification", "regression", "forecasting"]
 WorkloadSize = Literal["Small", "Medium", "Large"]
 WorkloadType = Literal["CPU", "CPU_MEDIUM", "CPU_LARGE", "GPU_SMALL", "GPU_MEDIUM", "GPU_LARGE"]
 ProfileType = Literal["InferenceLog", "TimeSeries", "Snapshot"]
-EntityName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,63}$")]
+
+
+def _entity_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,63}", text):
+        raise ValueError("1 to 63 letters, digits, `-` and `_`")
+    return text
+
+
+def _table_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_]+", text):
+        raise ValueError("the last level of a table's name: letters, digits and `_`")
+    return text
+
+
+def _timezone(text: str) -> str:
+    known = available_timezones()
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        # A machine without time zone data cannot tell; the service then will.
+        if known:
+            guess = nearest(text, known)
+            hint = f"; did you mean {guess!r}?" if guess else ""
+            raise ValueError(f"a time zone such as 'UTC' or 'Europe/Paris'{hint}") from None
+    return text
+
+
+Text = Annotated[str, Field(min_length=1)]
+EntityName = Annotated[str, AfterValidator(_entity_name)]
 Schedule = Annotated[str, AfterValidator(to_quartz)]
+Count = Annotated[int, BeforeValidator(not_bool)]
+Number = Annotated[float, BeforeValidator(not_bool)]
 
 DEFAULT_ALIAS = "latest-model"
 DEFAULT_INFERENCE_TABLE = "inference_logs"
@@ -68,7 +111,9 @@ class ServedEntity(_Strict):
     )
     model_version: str | None = Field(default=None, description="Version; give this or `alias`.")
     alias: str | None = Field(default=None, description="Alias that is resolved to a version at deployment.")
-    traffic_percentage: int = Field(ge=0, le=100, description="Share of the requests; all of them make 100.")
+    traffic_percentage: Count = Field(
+        ge=0, le=100, description="Share of the requests; all of them make 100."
+    )
     workload_size: WorkloadSize | None = Field(default=None, description="The endpoint's if absent.")
     scale_to_zero: bool | None = Field(default=None, description="The endpoint's if absent.")
     environment_vars: dict[str, str] = Field(default_factory=dict, description="Added to the endpoint's.")
@@ -98,7 +143,7 @@ class ServingConfig(_Strict):
     served_entities: tuple[ServedEntity, ...] = Field(
         default=(), max_length=10, description="Several versions with traffic between them, instead of one."
     )
-    timeout_seconds: float = Field(
+    timeout_seconds: Number = Field(
         default=2400.0,
         gt=0,
         description="How long a deployment may take; on Databricks a build can take 30 minutes.",
@@ -119,21 +164,21 @@ class ServingConfig(_Strict):
 class LabelConfig(_Strict):
     """The key `labels` of an inference table: where the truth arrives, late."""
 
-    table: str = Field(
+    table: Text = Field(
         description="Table with the labels; its schema and catalog default to the inference table's."
     )
-    key_columns: tuple[str, ...] = Field(
+    key_columns: tuple[Text, ...] = Field(
         default=("row_id",),
         min_length=1,
         description="Columns that both tables have and that identify a row: `row_id`, `client_request_id` or "
         "columns of the model's input.",
     )
-    label_col: str = Field(default="label", description="Column of the label table that holds the label.")
-    timestamp_col: str | None = Field(
+    label_col: Text = Field(default="label", description="Column of the label table that holds the label.")
+    timestamp_col: Text | None = Field(
         default=None,
         description="Column of the label table that orders several labels of one row; the latest wins.",
     )
-    position_col: str | None = Field(
+    position_col: Text | None = Field(
         default=None,
         description="Column of the label table with the row's position in its request, from 0; for "
         "`client_request_id` when requests carry several rows.",
@@ -150,26 +195,32 @@ class LabelConfig(_Strict):
 class InferenceTableConfig(_Strict):
     """`inference_table_config`, and the section `inference_table`: where requests are kept."""
 
-    name: str = Field(
+    name: Annotated[str, AfterValidator(_table_name)] = Field(
         default=DEFAULT_INFERENCE_TABLE,
         validation_alias=AliasChoices("name", "table_name"),
-        pattern=r"^[A-Za-z0-9_]+$",
         description="Name of the inference table (also accepted as `table_name`); the endpoint writes raw "
         "payloads to `<name>_payload`.",
     )
     enabled: bool = Field(
         default=True, description="Whether requests are logged. May be changed at any time."
     )
-    catalog: str | None = Field(default=None, description="The deployment's catalog if absent.")
-    schema_name: str | None = Field(
+    catalog: Text | None = Field(default=None, description="The deployment's catalog if absent.")
+    schema_name: Text | None = Field(
         default=None, alias="schema", description="The deployment's schema if absent."
     )
-    retention_days: int | None = Field(
+    retention_days: Count | None = Field(
         default=None,
         ge=1,
         description="Rows of the inference table older than this are deleted after each refresh; metrics stay.",
     )
     labels: LabelConfig | None = Field(default=None, description="Table of labels, merged at each refresh.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_name(cls, body: object) -> object:
+        if isinstance(body, dict) and {"name", "table_name"} <= body.keys():
+            raise ValueError("one of name and table_name, which mean the same")
+        return body
 
 
 class CustomMetric(_Strict):
@@ -188,30 +239,66 @@ class CustomMetric(_Strict):
     output_data_type: str = Field(default="double", description="Type of the result, such as `double`.")
 
 
+def expression_columns(text: str) -> list[str]:
+    """Return the columns that a SQL expression reads.
+
+    Raises
+    ------
+    ValueError
+        If it is not an expression.
+    """
+    # Most of the dictionaries hold no SQL, and sqlglot takes a while to import.
+    import sqlglot  # noqa: PLC0415
+    from sqlglot import exp  # noqa: PLC0415
+
+    try:
+        parsed = sqlglot.parse_one(text, dialect="databricks", into=exp.Condition)
+    except sqlglot.ParseError:
+        raise ValueError(f"SQL expressions such as '`Height` > 1.8'; {text!r} is none") from None
+    # Of a field of a struct the column is the first part.
+    return [column.parts[0].name for column in parsed.find_all(exp.Column)]
+
+
 class _Profile(_Strict):
     granularities: tuple[Granularity, ...] = Field(
         default=("1 day",), min_length=1, description="Lengths of the windows, each computed for itself."
     )
-    baseline_table: str | None = Field(
+    baseline_table: Text | None = Field(
         default=None, description="Table that windows are compared with: best the scored test set."
     )
     problem_type: ProblemType | None = Field(
         default=None,
         description="Taken from the model where absent: numbers with a fraction mean regression.",
     )
-    prediction_col: str = Field(default="prediction", description="Column with the prediction.")
-    timestamp_col: str = Field(default="timestamp", description="Column that decides a row's window.")
-    model_id_col: str = Field(
+    prediction_col: Text = Field(default="prediction", description="Column with the prediction.")
+    timestamp_col: Text = Field(default="timestamp", description="Column that decides a row's window.")
+    model_id_col: Text = Field(
         default="model_id", description="Column that tells which model version answered."
     )
-    label_col: str | None = Field(
+    label_col: Text | None = Field(
         default="label", description="Column with the truth, NULL until it is known."
     )
-    slicing_exprs: tuple[str, ...] = Field(
+    slicing_exprs: tuple[Text, ...] = Field(
         default=(), description="SQL expressions; every value of each is also profiled on its own."
     )
     custom_metrics: tuple[CustomMetric, ...] = Field(default=(), description="Metrics of your own.")
-    timezone: str = Field(default="UTC", description="Time zone of the schedule; windows are always UTC.")
+    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
+        default="UTC", description="Time zone of the schedule; windows are always UTC."
+    )
+
+    @field_validator("granularities")
+    @classmethod
+    def _each_once(cls, value: tuple[Granularity, ...]) -> tuple[Granularity, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError("each granularity once")
+        return value
+
+    @field_validator("slicing_exprs")
+    @classmethod
+    def _expressions(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            expression_columns(text)
+        return value
 
 
 class MonitoringConfig(_Profile):

@@ -92,6 +92,16 @@ def _laid_over(defaults: object, own: object) -> object:
     return own
 
 
+def _in_words(path: Path, error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return f"{path} is not YAML: {error}."
+    start = getattr(error, "context_mark", None)
+    problem = getattr(error, "problem", None) or "it cannot be read"
+    began = f" ({error.context}, which began in line {start.line + 1})" if start else ""  # type: ignore[attr-defined]
+    return f"{path}:{mark.line + 1} is not YAML: {problem} at column {mark.column + 1}{began}."
+
+
 class _Source:
     """A YAML file with the line of every key."""
 
@@ -112,6 +122,10 @@ class _Source:
         """
         try:
             text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise ConfigError(
+                f"{path} is not a text file in UTF-8: {error.reason} at byte {error.start}."
+            ) from error
         except OSError as error:
             raise ConfigError(
                 f"The configuration file {path} cannot be read: {error.strerror}. Name another with --config."
@@ -119,8 +133,10 @@ class _Source:
         try:
             root, body = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise ConfigError(f"{path} is not YAML: {error}") from error
-        if root is None or not isinstance(body, dict):
+            raise ConfigError(f"{_in_words(path, error)}") from error
+        if root is None:
+            raise ConfigError(f"{path} is empty, expected a mapping with the key environments.")
+        if not isinstance(body, dict):
             raise InvalidValueError(str(path), body, "a mapping with the key environments")
         return cls(path, body, root)
 

@@ -11,6 +11,7 @@
     │   ├── CatalogNotFoundError
     │   ├── SchemaNotFoundError
     │   ├── TableNotFoundError
+    │   │   └── InferenceTableNotFoundError
     │   ├── ColumnNotFoundError
     │   ├── ModelNotFoundError
     │   ├── ModelVersionNotFoundError
@@ -85,7 +86,7 @@ class UnknownKeyError(ConfigError):
     def __init__(self, key: str, where: str, valid: Sequence[str]) -> None:
         guess = nearest(key, valid)
         hint = f" Did you mean {guess!r}?" if guess else ""
-        super().__init__(f"Unknown key {key!r} in {where}.{hint} Valid keys: {_listing(valid)}.")
+        super().__init__(f"Unknown key {key!r} in {where}.{hint} Valid keys: {', '.join(sorted(valid))}.")
         self.key = key
         self.where = where
         self.nearest = guess
@@ -115,7 +116,10 @@ class MissingError(MonitoringError):
     def __init__(self, name: str, available: Iterable[str], *, where: str = "", hint: str = "") -> None:
         available = list(available)
         guess = nearest(name, available)
-        parts = [f"{self.kind.capitalize()} {name!r} does not exist{' in ' + where if where else ''}."]
+        place = f" in {where}" if where else ""
+        # Without a name, any would have done.
+        missing = f"{self.kind.capitalize()} {name!r} does not exist" if name else f"There is no {self.kind}"
+        parts = [f"{missing}{place}."]
         if guess:
             parts.append(f"Did you mean {guess!r}?")
         parts.append(f"Existing: {_listing(available)}.")
@@ -142,6 +146,12 @@ class TableNotFoundError(MissingError):
     """The schema has no such table."""
 
     kind = "table"
+
+
+class InferenceTableNotFoundError(TableNotFoundError):
+    """None of the schema's tables is an inference table."""
+
+    kind = "inference table"
 
 
 class ColumnNotFoundError(MissingError):

@@ -14,6 +14,28 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
+_EXPECTED = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dict_type": "a dictionary",
+    "finite_number": "a finite number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "a number of at least {ge:g}",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "less_than_equal": "a number of at most {le:g}",
+    "model_type": "a dictionary",
+    "string_too_short": "a text that is not empty",
+    "string_type": "a text",
+    "too_long": "at most {max_length} items",
+    "too_short": "a list of at least {min_length} item",
+    "tuple_type": "a list",
+}
+"""What was expected, by the type of pydantic's finding; its own words speak of Python."""
+
 Location = tuple[int | str, ...]
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -57,6 +79,9 @@ def parse(
     """
     if not isinstance(body, Mapping):
         raise InvalidValueError(where, body, "a dictionary")
+    for key in body:
+        if not isinstance(key, str):
+            raise UnknownKeyError(str(key), where, keys(model))
     try:
         return model.model_validate(dict(body))
     except ValidationError as error:
@@ -85,9 +110,7 @@ def _invalid(model: type[BaseModel], details: ErrorDetails, location: Location, 
         field = _field_at(model, location)
         meaning = f" ({field.description.rstrip('.')})" if field and field.description else ""
         return InvalidValueError(where, None, f"a value{meaning}")
-    message = details["msg"].replace("valid tuple", "list")
-    for prefix in ("Value error, ", "Input should be ", "String should "):
-        message = message.removeprefix(prefix)
+    message = expected_words(details)
     found = details["input"]
     if "recipients" in location or isinstance(found, Mapping):
         # A recipient may be a credential, and a whole dictionary may hold one; neither is repeated.
@@ -97,6 +120,21 @@ def _invalid(model: type[BaseModel], details: ErrorDetails, location: Location, 
         guess = nearest(found, [choice.strip(" '") for choice in choices.replace(" or ", ",").split(",")])
         message += f" (did you mean {guess!r}?)" if guess else ""
     return InvalidValueError(where, found, message)
+
+
+def expected_words(details: ErrorDetails) -> str:
+    """Return what was expected, in words, for one of pydantic's findings."""
+    words = _EXPECTED.get(details["type"])
+    if words is not None:
+        return words.format(**details.get("ctx", {}))
+    return details["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+
+
+def not_bool(value: object) -> object:
+    """Return a value that is meant as a number; True and False are none, though Python counts with them."""
+    if isinstance(value, bool):
+        raise ValueError("a number")  # noqa: TRY004 - pydantic turns ValueError into words
+    return value
 
 
 def keys(model: type[BaseModel]) -> list[str]:

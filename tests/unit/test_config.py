@@ -75,13 +75,13 @@ def test_an_unknown_key_names_the_nearest(
     [
         (ServingConfig, {}, "top.endpoint_name: found None, expected a value"),
         (ServingConfig, {"endpoint_name": "e", "workload_size": "small"}, "did you mean 'Small'"),
-        (ServingConfig, {"endpoint_name": "a b"}, "match pattern"),
+        (ServingConfig, {"endpoint_name": "a b"}, "expected 1 to 63 letters, digits, `-` and `_`"),
         (MonitoringConfig, {"granularities": ["1 dya"]}, "did you mean '1 day'"),
         (MonitoringConfig, {"granularities": []}, "at least 1 item"),
         (MonitoringConfig, {"problem_type": "ranking"}, "'classification' or 'regression'"),
         (MonitoringConfig, {"refresh_schedule": "0 0 * *"}, "five fields"),
-        (InferenceTableConfig, {"retention_days": 0}, "greater than or equal to 1"),
-        (InferenceTableConfig, {"name": "a.b"}, "match pattern"),
+        (InferenceTableConfig, {"retention_days": 0}, "expected a number of at least 1"),
+        (InferenceTableConfig, {"name": "a.b"}, "expected the last level of a table's name"),
     ],
 )
 def test_a_wrong_value_says_what_is_expected(

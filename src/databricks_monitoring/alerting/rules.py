@@ -21,6 +21,7 @@ from databricks_monitoring.errors import (
     UnknownKeyError,
     nearest,
 )
+from databricks_monitoring.parsing import expected_words, not_bool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,7 +91,10 @@ def _checked_recipient(recipient: str, carrier: str) -> str:
     recipient = recipient.strip()
     if carrier == "email":
         if not _EMAIL.match(recipient):
-            raise ValueError(f"{recipient!r} is not an e-mail address")
+            if "/" in recipient:
+                # Perhaps a credential, so it is not repeated.
+                raise ValueError("e-mail addresses; for a URL set notification_type to its carrier")
+            raise ValueError(f"e-mail addresses; {recipient!r} is not an e-mail address")
         return recipient
     if is_reference(recipient):
         return recipient
@@ -99,8 +103,8 @@ def _checked_recipient(recipient: str, carrier: str) -> str:
         return recipient
     kind = "an http(s) URL without a password, or " if carrier == "webhook" else ""
     raise ValueError(
-        f"a {carrier} recipient must be {kind}the name of an environment variable (`env:NAME`) or of a "
-        "secret (`{{secrets/scope/key}}`) that holds the URL, because the URL itself is a credential"
+        f"{kind}the name of an environment variable (`env:NAME`) or of a secret "
+        f"(`{{{{secrets/scope/key}}}}`) that holds the {carrier} URL, because the URL itself is a credential"
     )
 
 
@@ -147,6 +151,11 @@ class AlertRule(BaseModel):
     def _one_name_per_metric(cls, value: object) -> object:
         return _OTHER_NAMES.get(value, value) if isinstance(value, str) else value
 
+    @field_validator("threshold", "reminder_hours", mode="before")
+    @classmethod
+    def _numbers(cls, value: object) -> object:
+        return not_bool(value)
+
     @field_validator("recipients")
     @classmethod
     def _addresses(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -158,7 +167,7 @@ class AlertRule(BaseModel):
     def _only_where_columns_matter(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         metric = info.data.get("metric")
         if value and metric and metric not in _COLUMN_METRICS:
-            raise ValueError(f"{metric} is not a metric of chosen columns; leave columns out")
+            raise ValueError(f"no columns: {metric} is not a metric of chosen columns; leave columns out")
         return value
 
     @field_validator("name")
@@ -256,8 +265,8 @@ def _in_words(error: ValidationError, body: Mapping[str, object], where: str) ->
         return InvalidValueError(place, "nothing", meaning or AlertRule.model_fields[key].description or key)
     if first["type"] == "value_error":
         # Our own validators' words; the value is not repeated, for it may be a credential.
-        return ConfigError(f"{place}: {first['msg'].removeprefix('Value error, ')}.")
-    return InvalidValueError(place, first["input"], first["msg"].removeprefix("Input should be "))
+        return ConfigError(f"{place}: expected {expected_words(first)}.")
+    return InvalidValueError(place, first["input"], expected_words(first))
 
 
 def rules_table(output_schema: SchemaName) -> TableName:
