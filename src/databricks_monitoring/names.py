@@ -89,6 +89,20 @@ class SchemaName:
             raise InvalidNameError(full_name, "expected `catalog.schema`")
         return cls(*parts)
 
+    @classmethod
+    def of(cls, catalog: str, schema: str) -> SchemaName:
+        """Return the name of two levels that are given apart.
+
+        Raises
+        ------
+        InvalidNameError
+            If one is empty, or is more than one level.
+        """
+        for level, name in (("catalog", catalog), ("schema", schema)):
+            if not isinstance(name, str) or not name.strip() or "." in name:
+                raise InvalidNameError(str(name), f"expected the name of a {level}, one level")
+        return cls(catalog, schema)
+
     def table(self, name: str) -> TableName:
         """Return the name of a table in this schema."""
         return TableName(self.catalog, self.schema, name)

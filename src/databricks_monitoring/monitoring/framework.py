@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypedDict
 
 from databricks_monitoring import clients
 from databricks_monitoring.alerting.rules import save_rules
 from databricks_monitoring.config import InferenceTableConfig, MonitorConfig, MonitoringConfig, ServingConfig
 from databricks_monitoring.dashboard.definition import MonitorDashboard
-from databricks_monitoring.errors import InvalidValueError
+from databricks_monitoring.errors import ColumnNotFoundError, InvalidValueError
 from databricks_monitoring.monitoring.lakehouse_monitor import LakehouseMonitor, assets_dir, metric_tables
 from databricks_monitoring.monitoring.monitor_dashboard import ensure_dashboard
+from databricks_monitoring.monitoring.monitor_translation import columns_needed
 from databricks_monitoring.names import SchemaName, TableName, payload_table
 from databricks_monitoring.parsing import parse
 from databricks_monitoring.serving.inference_table import create_inference_table, expected_columns
 from databricks_monitoring.serving.model_serving_setup import ServingSetup
 from databricks_monitoring.serving.signature import read_signature
-from databricks_monitoring.unity_catalog import ensure_schema, require_catalog, require_table
+from databricks_monitoring.unity_catalog import (
+    column_names,
+    ensure_schema,
+    find_table,
+    require_catalog,
+    require_table,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from databricks.sdk import WorkspaceClient
 
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_SHARES_OF_CLASSES = ("prediction_drift", "label_drift", "model_quality")
 _ROW_IDENTIFIERS = ("row_id", "client_request_id")
 
 
@@ -83,7 +92,7 @@ class MonitoringFramework:
         *,
         progress: Callable[[str], None] | None = None,
     ) -> None:
-        self.schema = SchemaName(catalog, schema)
+        self.schema = SchemaName.of(catalog, schema)
         self.model = TableName.parse(model_name, within=self.schema)
         self.client = client or clients.connect()
         self._progress = progress
@@ -132,9 +141,13 @@ class MonitoringFramework:
                 "True: without requests there is nothing to monitor",
             )
         self._check(monitoring)
-        version = None if model_version is None else str(model_version)
-        endpoint = self.deploy_endpoint(
-            version, serving, table_config, tags=dict(tags or {}), problem_type=monitoring.problem_type
+        endpoint = self._deploy(
+            _version(model_version),
+            serving,
+            table_config,
+            tags=_tags(tags),
+            problem_type=monitoring.problem_type,
+            monitoring=monitoring,
         )
         monitor = self.set_up_monitoring(TableName.parse(endpoint["inference_table"]), monitoring)
         return {**endpoint, **monitor}
@@ -155,6 +168,20 @@ class MonitoringFramework:
         problem_type : str, optional
             Decides the type of predictions; else the model's signature does.
         """
+        return self._deploy(
+            model_version, serving, table_config, tags=tags, problem_type=problem_type, monitoring=None
+        )
+
+    def _deploy(
+        self,
+        model_version: str | None,
+        serving: ServingConfig,
+        table_config: InferenceTableConfig,
+        *,
+        tags: Mapping[str, str],
+        problem_type: ProblemType | None,
+        monitoring: MonitoringConfig | None,
+    ) -> EndpointDeployment:
         versions = self._serving.resolve(serving, self.model, model_version)
         schema = SchemaName(
             table_config.catalog or self.schema.catalog, table_config.schema_name or self.schema.schema
@@ -165,6 +192,11 @@ class MonitoringFramework:
         problem = problem_type or signatures[0].problem_type
         for signature in signatures:
             expected_columns(signature, problem)
+        if monitoring is not None:
+            _check_thresholds(monitoring, problem)
+            self._check_columns(
+                table, [list(expected_columns(item, problem)) for item in signatures], monitoring
+            )
         if table_config.enabled:
             self._ensure_schema(schema)
         self._say(f"deploying {_listed(versions)} to endpoint {serving.endpoint_name}")
@@ -200,6 +232,7 @@ class MonitoringFramework:
         self._check(monitoring)
         output_schema = self._output_schema(monitoring)
         problem = monitoring.problem_type or self._problem_of(table, monitoring)
+        _check_thresholds(monitoring, problem)
         shared = MonitorConfig.model_fields.keys() & MonitoringConfig.model_fields.keys()
         config = MonitorConfig(
             **{name: getattr(monitoring, name) for name in shared - {"output_schema", "problem_type"}},
@@ -216,6 +249,7 @@ class MonitoringFramework:
         dashboard = ensure_dashboard(self._sql, spec, assets_dir(table))
         rules = save_rules(self._sql, output_schema, monitor_name, monitoring.alerts)
         self._say(f"keeping {len(rules)} alert rules")
+        self._warn_of_baseline(monitoring)
         return {
             "monitor_name": monitor_name,
             "profile_metrics_table": str(profile),
@@ -229,6 +263,37 @@ class MonitoringFramework:
         if monitoring.baseline_table:
             require_table(self.client, TableName.parse(monitoring.baseline_table, within=self.schema))
         require_catalog(self.client, self._output_schema(monitoring).catalog)
+
+    def _check_columns(self, table: TableName, made: list[list[str]], monitoring: MonitoringConfig) -> None:
+        """Find a misspelt column before an endpoint is deployed for it."""
+        existing = find_table(self.client, table)
+        names = {name for names in made for name in names} | set(column_names(existing) if existing else [])
+        folded = {name.casefold() for name in names}
+        for name in columns_needed(monitoring):
+            if name.casefold() not in folded:
+                raise ColumnNotFoundError(name, names, where=f"inference table {table}")
+
+    def _warn_of_baseline(self, monitoring: MonitoringConfig) -> None:
+        """Say what a baseline without predictions, such as raw training data, cannot be compared with."""
+        if not monitoring.baseline_table or monitoring.profile_type != "InferenceLog":
+            return
+        baseline = TableName.parse(monitoring.baseline_table, within=self.schema)
+        columns = {name.casefold() for name in column_names(require_table(self.client, baseline))}
+        if monitoring.prediction_col.casefold() in columns:
+            return
+        rules = sum(rule.metric == "prediction_drift" for rule in monitoring.alerts)
+        silent = " prediction_drift alerts cannot fire." if rules else ""
+        self._warn(
+            f"The baseline {baseline} has no column {monitoring.prediction_col!r}: features are compared "
+            f"with it, but predictions have no baseline to be compared with.{silent} Add the model's "
+            "predictions to it (best: the test set, scored by the deployed version) and refresh."
+        )
+
+    def _warn(self, words: str) -> None:
+        if self._progress:
+            self._progress(f"warning: {words}")
+        else:
+            logger.warning(words)
 
     def _output_schema(self, monitoring: MonitoringConfig) -> SchemaName:
         return SchemaName.parse(monitoring.output_schema, default_catalog=self.schema.catalog)
@@ -247,6 +312,36 @@ class MonitoringFramework:
         logger.info(words)
         if self._progress:
             self._progress(words)
+
+
+def _version(given: object) -> str | None:
+    if given is None or (isinstance(given, str | int) and not isinstance(given, bool) and str(given).strip()):
+        return None if given is None else str(given)
+    raise InvalidValueError("model_version", given, "a version or an alias")
+
+
+def _tags(given: object) -> dict[str, str]:
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise InvalidValueError("tags", given, "a dictionary")
+    for key, value in given.items():
+        if not isinstance(key, str) or not isinstance(value, str | int | float):
+            raise InvalidValueError(f"tags[{key!r}]", value, "a text, under a key that is a text")
+    return {key: str(value) for key, value in given.items()}
+
+
+def _check_thresholds(monitoring: MonitoringConfig, problem: ProblemType) -> None:
+    """Refuse a threshold that no distance between classes, and no fall of the accuracy, can reach."""
+    if problem != "classification":
+        return
+    for position, rule in enumerate(monitoring.alerts):
+        if rule.metric in _SHARES_OF_CLASSES and rule.threshold > 1:
+            raise InvalidValueError(
+                f"alerts[{position}].threshold",
+                rule.threshold,
+                f"0 to 1 for {rule.metric} of a classification",
+            )
 
 
 def _listed(versions: list[ModelVersion]) -> str:

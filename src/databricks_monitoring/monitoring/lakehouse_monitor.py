@@ -15,7 +15,7 @@ from databricks.sdk.service.dataquality import (
 
 from databricks_monitoring import clients
 from databricks_monitoring.config import MonitorConfig
-from databricks_monitoring.errors import MonitorError, MonitorNotFoundError
+from databricks_monitoring.errors import InvalidValueError, MonitorError, MonitorNotFoundError
 from databricks_monitoring.monitoring.metric_query import MonitorMetrics, read_metrics
 from databricks_monitoring.monitoring.monitor_translation import (
     changed_fields,
@@ -23,7 +23,7 @@ from databricks_monitoring.monitoring.monitor_translation import (
     profiling_config,
 )
 from databricks_monitoring.monitoring.refreshes import RefreshInfo, refresh
-from databricks_monitoring.names import PROFILE_METRICS_SUFFIX, SchemaName, TableName
+from databricks_monitoring.names import PROFILE_METRICS_SUFFIX, TABLE_ROW, SchemaName, TableName
 from databricks_monitoring.parsing import parse
 from databricks_monitoring.polling import poll
 from databricks_monitoring.unity_catalog import ensure_schema, find_table, require_columns, require_table
@@ -69,7 +69,7 @@ class LakehouseMonitor:
         *,
         progress: Callable[[str], None] | None = None,
     ) -> None:
-        self.schema = SchemaName(catalog, schema)
+        self.schema = SchemaName.of(catalog, schema)
         self.client = client or clients.connect()
         self._progress = progress
         self._sql = clients.SqlClient(self.client)
@@ -121,15 +121,15 @@ class LakehouseMonitor:
             "inference_table": inference_table,
             "output_schema": output_schema,
             "profile_type": profile_type,
-            "granularities": list(granularities),
+            "granularities": _listed(granularities),
             "baseline_table": baseline_table,
             "problem_type": problem_type,
             "prediction_col": prediction_col,
             "timestamp_col": timestamp_col,
             "model_id_col": model_id_col,
             "label_col": label_col,
-            "slicing_exprs": list(slicing_exprs),
-            "custom_metrics": [dict(metric) for metric in custom_metrics],
+            "slicing_exprs": _listed(slicing_exprs),
+            "custom_metrics": _listed(custom_metrics),
             "schedule": schedule,
             "timezone": timezone,
         }
@@ -225,11 +225,16 @@ class LakehouseMonitor:
         ------
         MonitorNotFoundError
             Naming the monitors that exist.
+        ColumnNotFoundError
+            If the monitored table has no such column.
         TableNotFoundError
             If no refresh has succeeded yet.
         """
         table = self._name(monitor_name)
         config = self._config(table)
+        if isinstance(columns, str):
+            raise InvalidValueError("columns", columns, "a list of columns")
+        require_columns(require_table(self.client, table), set(columns or ()) - {TABLE_ROW})
         profile, drift = metric_tables(config, table)
         return read_metrics(
             self._sql,
@@ -341,6 +346,11 @@ class LakehouseMonitor:
         words = f"the monitor of {table} is not active yet"
         if poll(ask, deadline=time.monotonic() + timeout, words=words, progress=self._progress) is None:
             raise MonitorError(f"The monitor of {table} is not active after {timeout:g} s.")
+
+
+def _listed(given: object) -> object:
+    """Return a sequence as a list; what is none stays, for the check of its type to name."""
+    return list(given) if isinstance(given, tuple | list) else given
 
 
 def metric_tables(config: DataProfilingConfig, table: TableName) -> tuple[TableName, TableName]:

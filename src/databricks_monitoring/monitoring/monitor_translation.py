@@ -17,10 +17,13 @@ from databricks.sdk.service.dataquality import (
     TimeSeriesConfig,
 )
 
+from databricks_monitoring.config import expression_columns
+from databricks_monitoring.names import TABLE_ROW
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from databricks_monitoring.config import CustomMetric, MonitorConfig
+    from databricks_monitoring.config import CustomMetric, MonitorConfig, MonitoringConfig
 
 _MASK_ROOT = "data_profiling_config"
 _UPDATED = (
@@ -102,8 +105,10 @@ def profiling_config(
     return result
 
 
-def columns_needed(config: MonitorConfig) -> list[str]:
+def columns_needed(config: MonitorConfig | MonitoringConfig) -> list[str]:
     """Return the columns that the monitored table must have."""
+    read = [name for text in config.slicing_exprs for name in expression_columns(text)]
+    read += [name for metric in config.custom_metrics for name in metric.input_columns if name != TABLE_ROW]
     match config.profile_type:
         case "InferenceLog":
             found = [config.timestamp_col, config.prediction_col, config.model_id_col, config.label_col]
@@ -111,7 +116,7 @@ def columns_needed(config: MonitorConfig) -> list[str]:
             found = [config.timestamp_col]
         case _:
             found = []
-    return [name for name in found if name]
+    return [name for name in [*found, *read] if name]
 
 
 def changed_fields(current: DataProfilingConfig, wanted: DataProfilingConfig) -> str:

@@ -34,9 +34,7 @@ def find_layouts(client: WorkspaceClient, schema: SchemaName, *, monitor: str | 
     monitors = LakehouseMonitor(schema.catalog, schema.schema, client)
     names = [str(TableName.parse(monitor, within=schema))] if monitor else monitors.list_monitors()
     if not names:
-        raise MonitorNotFoundError(
-            "any", [], where=f"schema {schema}", hint="Create one with setup_monitoring."
-        )
+        raise MonitorNotFoundError("", [], where=f"schema {schema}", hint="Create one with setup_monitoring.")
     return [_layout(client, TableName.parse(name), monitors.get_config(name)) for name in names]
 
 
