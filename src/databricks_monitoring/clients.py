@@ -19,6 +19,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, overload
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.config import Config
@@ -66,7 +67,8 @@ def connect() -> WorkspaceClient:
     Raises
     ------
     WorkspaceUnreachableError
-        If the host is this machine and nothing listens there. The SDK alone would try for minutes.
+        If the host is this machine and nothing listens there, or its name is unknown. The SDK alone would
+        try for minutes.
     ConfigError
         If no workspace is configured.
     """
@@ -74,6 +76,8 @@ def connect() -> WorkspaceClient:
     loopback = _is_loopback(host)
     if loopback:
         _check_listening(host)
+    elif host and not getproxies():
+        _check_name(host)
     try:
         if loopback:
             return WorkspaceClient(config=Config(retry_timeout_seconds=_LOOPBACK_RETRY_SECONDS))
@@ -92,6 +96,15 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return name == "localhost"
+
+
+def _check_name(host: str) -> None:
+    # With a proxy the name is the proxy's to look up. Without, the SDK would try for minutes.
+    name = urlsplit(host if "://" in host else f"https://{host}").hostname or ""
+    try:
+        socket.getaddrinfo(name, None)
+    except OSError as error:
+        raise WorkspaceUnreachableError(host, f"{name!r}: {error.strerror or error}") from error
 
 
 def _check_listening(host: str) -> None:
@@ -276,7 +289,7 @@ def _choose_warehouse(client: WorkspaceClient) -> str:
         logger.debug("using SQL warehouse %s", warehouse.name)
         return warehouse.id or ""
     raise WarehouseNotFoundError(
-        "any", [], hint="Create one, or name one with DATABRICKS_WAREHOUSE_ID if it is not listed for you."
+        "", [], hint="Create one, or name one with DATABRICKS_WAREHOUSE_ID if it is not listed for you."
     )
 
 

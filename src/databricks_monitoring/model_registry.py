@@ -237,6 +237,7 @@ class ModelRegistry:
 
         match = _RUN_URI.fullmatch(model_uri)
         if match is None:
+            _require_model(model_uri)
             return model_uri
         run_id, path = match["run"], match["path"]
         if "{" in run_id:
@@ -257,6 +258,19 @@ class ModelRegistry:
         found = self._mlflow.search_model_versions(f"name = '{full_name}'")
         same = [item for item in found if item.source == uri and item.status == "READY"]
         return max((str(item.version) for item in same), key=int, default=None)
+
+
+def _require_model(uri: str) -> None:
+    """Do nothing if a model is there; MLflow would create the registered model before it looks."""
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes seconds
+    from mlflow.models import get_model_info  # noqa: PLC0415
+
+    try:
+        get_model_info(uri)
+    except (MlflowException, OSError) as error:
+        raise InvalidValueError(
+            "model_uri", uri, f"a logged model, `models:/m-...` or `runs:/<run id>/<name>` ({error})"
+        ) from error
 
 
 def check_alias(alias: str) -> None:

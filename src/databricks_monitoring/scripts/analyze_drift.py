@@ -6,9 +6,10 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from databricks_monitoring.clients import SqlClient, connect
+from databricks_monitoring.config import Granularity
 from databricks_monitoring.config_file import DEFAULT_PATH, load_settings
 from databricks_monitoring.errors import MonitoringError
 from databricks_monitoring.monitoring.drift_analysis import DriftAnalysis, analyze_drift
@@ -45,7 +46,12 @@ def parser() -> argparse.ArgumentParser:
     found = command.parser(NAME, _DESCRIPTION, _EPILOG)
     found.add_argument("--days", type=_days, default=7.0, help="how far back to look (default: 7)")
     found.add_argument("--monitor", help="only this monitored table (default: every one of the schema)")
-    found.add_argument("--granularity", help='windows to look at, such as "1 hour" (default: "1 day")')
+    found.add_argument(
+        "--granularity",
+        choices=get_args(Granularity),
+        metavar="GRANULARITY",
+        help='windows to look at, such as "1 hour" (default: "1 day")',
+    )
     found.add_argument(
         "--environment", help="only the inference table of this environment of the configuration"
     )
@@ -101,9 +107,9 @@ def _write(path: Path, analyses: Sequence[DriftAnalysis], violations: int) -> No
 
 
 def _days(text: str) -> float:
-    days = float(text)
-    if not 0 < days <= 3660:  # noqa: PLR2004 - ten years
-        raise argparse.ArgumentTypeError(f"{text} is not a number of days above 0")
+    days = command.positive(text)
+    if days > 3660:  # noqa: PLR2004 - ten years
+        raise argparse.ArgumentTypeError(f"expected at most 3660 days, found {text!r}")
     return days
 
 

@@ -26,9 +26,26 @@ def parser(name: str, description: str, epilog: str) -> argparse.ArgumentParser:
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    found.add_argument("--catalog", required=True, help="catalog of the model and its tables")
-    found.add_argument("--schema", required=True, help="schema of the model and its tables")
+    found.add_argument("--catalog", type=_level, required=True, help="catalog of the model and its tables")
+    found.add_argument("--schema", type=_level, required=True, help="schema of the model and its tables")
     return found
+
+
+def _level(text: str) -> str:
+    if not text.strip() or "." in text:
+        raise argparse.ArgumentTypeError(f"expected one level of a name, found {text!r}")
+    return text
+
+
+def positive(text: str) -> float:
+    """Return the number above 0 that an argument says."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
+    return number
 
 
 def add_environment(found: argparse.ArgumentParser) -> None:

@@ -54,7 +54,10 @@ def parser() -> argparse.ArgumentParser:
         help=f"configuration file (default: {DEFAULT_PATH}, if it is there)",
     )
     found.add_argument(
-        "--timeout", type=float, default=3600, help="seconds that one refresh may take (default: 3600)"
+        "--timeout",
+        type=command.positive,
+        default=3600,
+        help="seconds that one refresh may take (default: 3600)",
     )
     return found
 
@@ -73,7 +76,7 @@ def _work(arguments: argparse.Namespace) -> None:
     names = monitors.list_monitors()
     if not names:
         raise MonitorNotFoundError(
-            "any",
+            "",
             [],
             where=f"schema {arguments.catalog}.{arguments.schema}",
             hint="Create one with setup_monitoring.",

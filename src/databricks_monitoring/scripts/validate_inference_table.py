@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from databricks_monitoring.clients import connect
-from databricks_monitoring.errors import MonitoringError, TableNotFoundError, ValidationFailedError
+from databricks_monitoring.errors import InferenceTableNotFoundError, MonitoringError, ValidationFailedError
 from databricks_monitoring.names import SchemaName, TableName
 from databricks_monitoring.scripts import command
 from databricks_monitoring.serving.inference_table import is_inference_table
@@ -69,8 +69,8 @@ def _tables(client: WorkspaceClient, schema: SchemaName) -> list[TableName]:
     listed = list(client.tables.list(schema.catalog, schema.schema, omit_columns=True))
     found = [schema.table(info.name or "") for info in listed if is_inference_table(info)]
     if not found:
-        raise TableNotFoundError(
-            "any inference table",
+        raise InferenceTableNotFoundError(
+            "",
             [info.name or "" for info in listed],
             where=f"schema {schema}",
             hint="deploy_serving creates one.",

@@ -81,9 +81,9 @@ def only_model(client: WorkspaceClient, catalog: str, schema: str) -> TableName:
     found = list(client.registered_models.list(catalog_name=catalog, schema_name=schema))
     if len(found) != 1:
         raise ModelNotFoundError(
-            "any",
+            "",
             [item.name or "" for item in found],
-            where=f"schema {catalog}.{schema} alone",
+            where=f"schema {catalog}.{schema} that is its only one",
             hint="Say which: `model.name` in the configuration file, or --model-name.",
         )
     return TableName(catalog, schema, found[0].name or "")
