@@ -219,7 +219,18 @@ class Scorer:
         except Exception:
             # The model's own words stay in its log: they name paths and code.
             logger.exception("the model failed")
-            return error_answer(400, "BAD_REQUEST", _UNEXPECTED, identifier)
+            return error_answer(400, "BAD_REQUEST", _UNEXPECTED + self._columns_that_differ(data), identifier)
+
+    def _columns_that_differ(self, data: Any) -> str:  # noqa: ANN401 - whatever the model takes
+        """Return in words which optional columns a failed input lacks and which nobody asked for."""
+        wanted = self.input_schema.input_names() if self.input_schema is not None else []
+        given = [str(name) for name in getattr(data, "columns", [])]
+        if not given or not wanted:
+            return ""
+        lacking = [name for name in wanted if name not in given]
+        beyond = [name for name in given if name not in wanted]
+        said = f" The input lacks the columns {lacking} of the signature." if lacking else ""
+        return said + (f" It has columns that the signature does not have: {beyond}." if beyond else "")
 
 
 def _text_stream(body: bytes) -> io.StringIO:

@@ -57,6 +57,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:  # noqa: ARG001
         first = error.errors()[0]
+        if first["type"] == "json_invalid":
+            reason, position = first["ctx"]["error"], first["loc"][-1]
+            text = f"The body is not JSON: {reason} at character {position}."
+            return error_response(400, "INVALID_PARAMETER_VALUE", text)
         where = ".".join(str(part) for part in first["loc"][1:]) or "request"
         return error_response(400, "INVALID_PARAMETER_VALUE", f"{where}: {first['msg']}")
 
