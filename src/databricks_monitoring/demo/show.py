@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import warnings
 from contextlib import contextmanager
@@ -59,6 +58,7 @@ def run(variables: Mapping[str, str], *, root: Path, console: Console) -> DemoRe
                 "DATABRICKS_CONFIG_FILE": nowhere,
                 "DATABRICKS_MONITORING_SMTP_URL": f"{smtp_url}?from=monitoring@example.com",
                 "MLFLOW_DISABLE_TELEMETRY": "true",
+                "MLFLOW_LOGGING_LEVEL": "ERROR",
                 "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
             }
         ),
@@ -71,7 +71,6 @@ def run(variables: Mapping[str, str], *, root: Path, console: Console) -> DemoRe
             from databricks_monitoring.clients import connect  # noqa: PLC0415
             from databricks_monitoring.demo.story import Story  # noqa: PLC0415
 
-            logging.getLogger("mlflow").setLevel(logging.ERROR)  # MLflow sets its own when imported
             report, analysis, sent = Story(connect(), progress).tell()
     for line in summary(report, analysis, sent, mail=root / "mail"):
         console.print(line, highlight=False, soft_wrap=True)
