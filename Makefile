@@ -45,18 +45,18 @@ test: setup
 	@$(BIN)/python -m pytest -q
 
 bench: setup
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python benchmarks/refresh_floor.py
 
 lint: setup
-	@$(BIN)/ruff check src tests benchmarks examples docs
-	@$(BIN)/ruff format --check src tests benchmarks examples docs
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python docs/generate.py --check
 
 format: setup
-	@$(BIN)/ruff check --fix src tests benchmarks examples docs
-	@$(BIN)/ruff format src tests benchmarks examples docs
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
 
 docs: setup
 	@$(BIN)/python docs/generate.py

@@ -44,4 +44,5 @@ class StoryProgress:
         if self._console.is_terminal:
             self._bar.update(self._task, description=doing, advance=1)
         else:
-            self._console.print(f"{time.monotonic() - self._started:6.1f} s  {doing}", highlight=False, soft_wrap=True)
+            seconds = time.monotonic() - self._started
+            self._console.print(f"{seconds:6.1f} s  {doing}", highlight=False, soft_wrap=True)

@@ -82,7 +82,7 @@ _LEGACY = """
 
 _UNKNOWN = """LEFT ANTI JOIN {table} AS known
       ON known.`row_id` = concat(p.databricks_request_id, '_0') AND known.`timestamp` >= :rows_since"""
-"""Leaves out payloads that are rows already, before anything is parsed: all rows of one arrive in one commit."""
+"""Leaves out, before anything is parsed, payloads that are rows already: all rows of one come in one commit."""
 
 _CLASSIFIED = """
   WITH payloads AS ({payloads}),
@@ -217,8 +217,8 @@ def merge_quarantine_statement(
 ) -> str:
     """Return the MERGE that keeps every payload which cannot become rows, once, with the reason.
 
-    A payload whose reason has gone, because its model has become known, leaves quarantine. So this runs before
-    the rows are added: afterwards such a payload is no longer looked at.
+    A payload whose reason has gone, because its model has become known, leaves quarantine. So this runs
+    before the rows are added: afterwards such a payload is no longer looked at.
     """
     names = list(QUARANTINE_COLUMNS)
     selected = ", ".join(map(quote, names))
