@@ -42,6 +42,13 @@ class Served:
 @pytest.fixture(scope="session")
 def tall_model(client: WorkspaceClient, tmp_path_factory: pytest.TempPathFactory) -> TableName:
     """Register a model: versions 1 and 2 alike, version 3 cannot be loaded; `latest-model` is 1."""
+    return register_tall(client, tmp_path_factory, MODEL)
+
+
+def register_tall(
+    client: WorkspaceClient, tmp_path_factory: pytest.TempPathFactory, model: TableName
+) -> TableName:
+    """Create the model's schema and register three versions in it."""
     import mlflow  # noqa: PLC0415 - takes seconds, and only here
     from mlflow.types import ColSpec, DataType, Schema  # noqa: PLC0415
 
@@ -67,15 +74,15 @@ def tall_model(client: WorkspaceClient, tmp_path_factory: pytest.TempPathFactory
         mlflow.pyfunc.save_model(good, python_model=code, signature=signature, pip_requirements=[])
         broken = Path(shutil.copytree(good, good.with_name("broken")))
         (broken / "characters_model.py").write_text("import a_module_that_is_missing\n", encoding="utf-8")
-        client.schemas.create(SCHEMA.schema, SCHEMA.catalog)
+        client.schemas.create(model.schema, model.catalog)
         for path in (good, good, broken):
             # Registering takes the files away.
             copy = shutil.copytree(path, tmp_path_factory.mktemp("version") / "model")
-            mlflow.register_model(Path(copy).as_uri(), str(MODEL))
-        mlflow.MlflowClient().set_registered_model_alias(str(MODEL), "latest-model", "1")
+            mlflow.register_model(Path(copy).as_uri(), str(model))
+        mlflow.MlflowClient().set_registered_model_alias(str(model), "latest-model", "1")
         mlflow.set_tracking_uri(before[0])
         mlflow.set_registry_uri(before[1])
-    return MODEL
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +102,11 @@ def environment(client: WorkspaceClient) -> Iterator[pytest.MonkeyPatch]:
 @pytest.fixture(scope="session")
 def baseline(client: WorkspaceClient, tall_model: TableName) -> TableName:
     """Write a scored test set of a thousand characters."""
-    table = tall_model.parent.table("baseline")
+    return write_baseline(client, tall_model.parent.table("baseline"))
+
+
+def write_baseline(client: WorkspaceClient, table: TableName) -> TableName:
+    """Write a scored test set of a thousand characters to a table."""
     SqlClient(client).execute(
         f"CREATE TABLE {table.quoted} AS SELECT 1.5D + id % 60 / 100.0D AS `Height`, "  # noqa: S608 - quoted
         "CASE WHEN id % 3 = 0 THEN 'Earth-616' ELSE 'Earth-1610' END AS `Universe`, id % 5 AS `Teams`, "

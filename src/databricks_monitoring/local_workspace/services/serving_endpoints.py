@@ -84,6 +84,8 @@ def _life_routes(routes: APIRouter, endpoints: Endpoints) -> None:
         are kept, not sent.
         """
         _refuse(body)
+        if not isinstance(body.get("description"), str | None):
+            raise InvalidParameterValue(f"description: expected a text, found {body['description']!r}.")
         gateway = body.get("ai_gateway")
         notifications = body.get("email_notifications")
         return endpoints.create(
