@@ -211,7 +211,8 @@ class InferenceTableConfig(_Strict):
     retention_days: Count | None = Field(
         default=None,
         ge=1,
-        description="Rows of the inference table older than this are deleted after each refresh; metrics stay.",
+        description="Rows of the inference table older than this many days are deleted after each refresh; "
+        "metrics stay.",
     )
     labels: LabelConfig | None = Field(default=None, description="Table of labels, merged at each refresh.")
 

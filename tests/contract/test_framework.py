@@ -16,6 +16,7 @@ from databricks_monitoring.monitoring.framework import MonitoringFramework
 from databricks_monitoring.monitoring.lakehouse_monitor import LakehouseMonitor
 from databricks_monitoring.monitoring.monitored_tables import find_layouts
 from databricks_monitoring.names import SchemaName
+from databricks_monitoring.serving.model_serving_setup import ServingSetup
 from databricks_monitoring.unity_catalog import schema_exists
 from tests.contract.conftest import MONITORING
 
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.usefixtures("environment")
 
 SERVING = {"endpoint_name": "tall-serving", "workload_size": "Small", "scale_to_zero": False}
 INFERENCE_TABLE = {"name": "inference_logs", "enabled": True}
+ROW = {"Height": 1.9, "Universe": "Earth-616", "Teams": 2, "Magic": True}
 
 
 def framework(client: WorkspaceClient, model: TableName) -> MonitoringFramework:
@@ -57,6 +59,21 @@ def test_everything_is_there(served: Served) -> None:
     assert layout.dashboard_url == made["dashboard_url"]
     rules = load_rules(served.sql, SchemaName("mlops_aut", "characters_monitoring"))
     assert [rule.name for rule in rules[made["monitor_name"]]] == made["alert_rules"]
+
+
+def test_a_refresh_takes_in_what_the_endpoint_has_logged(served: Served) -> None:
+    known = f"SELECT count(*) FROM {served.table.quoted} WHERE client_request_id = 'just-asked'"  # noqa: S608
+    asked = ServingSetup(client=served.client).invoke_endpoint(
+        endpoint_name=served.deployment["endpoint_name"],
+        payload={"dataframe_records": [ROW, ROW]},
+        client_request_id="just-asked",
+    )
+    assert len(asked["predictions"]) == 2
+    monitor = LakehouseMonitor(served.table.catalog, served.table.schema, client=served.client)
+    monitor.refresh_monitor(served.deployment["monitor_name"], unpack_payloads=False)
+    assert served.sql.execute(known).scalar() == 0
+    monitor.refresh_monitor(served.deployment["monitor_name"])
+    assert served.sql.execute(known).scalar() == 2
 
 
 def test_the_same_again_changes_nothing(served: Served, baseline: TableName, tall_model: TableName) -> None:

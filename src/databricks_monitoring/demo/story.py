@@ -180,7 +180,7 @@ class Story:
             self._told.rows_labelled += merge_labels(
                 self._sql, table, LABELS, on="client_request_id", position_col="position"
             )
-        self._monitor.refresh_monitor(deployment["monitor_name"])
+        self._monitor.refresh_monitor(deployment["monitor_name"], unpack_payloads=False)
         [layout] = find_layouts(self._client, SCHEMA, monitor=deployment["monitor_name"])
         rules = load_rules(self._sql, OUTPUT_SCHEMA)[deployment["monitor_name"]]
         self._told.sent += dispatch(self._sql, layout, rules).sent

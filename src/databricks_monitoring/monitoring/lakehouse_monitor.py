@@ -26,6 +26,7 @@ from databricks_monitoring.monitoring.refreshes import RefreshInfo, refresh
 from databricks_monitoring.names import PROFILE_METRICS_SUFFIX, TABLE_ROW, SchemaName, TableName
 from databricks_monitoring.parsing import parse
 from databricks_monitoring.polling import poll
+from databricks_monitoring.serving.inference_table import is_inference_table, payload_of, unpack
 from databricks_monitoring.unity_catalog import ensure_schema, find_table, require_columns, require_table
 
 if TYPE_CHECKING:
@@ -165,8 +166,13 @@ class LakehouseMonitor:
         monitor_name: str,
         wait: bool = True,  # noqa: FBT001, FBT002 - a documented argument
         timeout: float = 3600,
+        *,
+        unpack_payloads: bool = True,
     ) -> RefreshInfo:
-        """Refresh a monitor's metrics with every row that is in its table now, and return how that went.
+        """Refresh a monitor's metrics with everything that is known now, and return how that went.
+
+        Where the monitored table is an inference table, what its endpoint has logged since the last time is
+        first unpacked into rows: metrics of rows that are still payloads would be missing.
 
         A refresh that waits to start is joined. One that already runs may have missed the newest rows, so it
         is waited for and followed by another.
@@ -177,6 +183,8 @@ class LakehouseMonitor:
             Full name of the monitored table, or its name in this schema.
         timeout : float
             Seconds for all of it.
+        unpack_payloads : bool
+            Whether to unpack first; not needed by callers that have just done it.
 
         Raises
         ------
@@ -188,10 +196,13 @@ class LakehouseMonitor:
             If it did not end in time; it goes on without us.
         """
         table = self._name(monitor_name)
+        object_id = self._object_id(table)
+        if unpack_payloads:
+            self._unpack(table)
         return refresh(
             self.client,
             table,
-            self._object_id(table),
+            object_id,
             wait=wait,
             timeout=timeout,
             progress=self._progress,
@@ -287,6 +298,16 @@ class LakehouseMonitor:
             Naming the monitors that exist.
         """
         return self._config(self._name(monitor_name))
+
+    def _unpack(self, table: TableName) -> None:
+        info = find_table(self.client, table)
+        if info is None or not is_inference_table(info):
+            return
+        # An endpoint that has never logged anything has no payload table yet.
+        if find_table(self.client, payload_of(info)) is not None:
+            unpacked = unpack(self._sql, table)
+            if self._progress:
+                self._progress(f"{unpacked.rows_added} rows added to {table}")
 
     def _name(self, text: str) -> TableName:
         return TableName.parse(text, within=self.schema)

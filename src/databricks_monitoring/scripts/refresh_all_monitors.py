@@ -108,7 +108,7 @@ def _refreshed(
             done.append(f"{unpacked.payloads_quarantined} payloads quarantined")
     if config and config.labels:
         done.append(f"{merge_configured_labels(sql, table, config.labels)} rows labelled")
-    info = monitors.refresh_monitor(str(table), timeout=timeout)
+    info = monitors.refresh_monitor(str(table), timeout=timeout, unpack_payloads=False)
     seconds = (info.ended - info.started).total_seconds() if info.started and info.ended else 0.0
     done.append(f"refreshed in {seconds:.1f} s")
     if config and config.retention_days:

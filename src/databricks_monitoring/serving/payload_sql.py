@@ -82,7 +82,7 @@ _LEGACY = """
 
 _UNKNOWN = """LEFT ANTI JOIN {table} AS known
       ON known.`row_id` = concat(p.databricks_request_id, '_0') AND known.`timestamp` >= :rows_since"""
-"""Leaves out, before anything is parsed, payloads that are rows already: all rows of one come in one commit."""
+"""Leaves out, before anything is parsed, what is rows already: all rows of a payload come in one commit."""
 
 _CLASSIFIED = """
   WITH payloads AS ({payloads}),
