@@ -54,9 +54,18 @@ def unsupported(what: str) -> SqlError:
     )
 
 
+_TOKEN = re.compile(r"<Token token_type: [^,]*, text: (?P<text>.*?), line: [^>]*>")
+_CLASS = re.compile(r"<class 'sqlglot\.[\w.]*\.(?P<name>\w+)'>")
+"""How the parser shows its own objects in its messages."""
+
+
 def syntax_error(problem: str) -> SqlError:
     """Return the refusal of a text that is no statement."""
-    return failure("PARSE_SYNTAX_ERROR", f"{problem}", "42601")
+    readable = _TOKEN.sub(
+        lambda token: "the end" if token["text"] == "SENTINEL" else f"'{token['text']}'", problem
+    )
+    readable = _CLASS.sub(lambda found: found["name"].upper(), readable)
+    return failure("PARSE_SYNTAX_ERROR", readable, "42601")
 
 
 def existing(names: Iterable[str]) -> str:

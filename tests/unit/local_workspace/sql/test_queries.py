@@ -100,6 +100,7 @@ def test_types_are_databricks_types(sql: Sql) -> None:
         ("SELECT id FROM p a JOIN p b ON a.id = b.id", "AMBIGUOUS_REFERENCE", "id"),
         ("SELECT 1; SELECT 2", "PARSE_SYNTAX_ERROR", "2"),
         ("SELEC 1", "PARSE_SYNTAX_ERROR", "selec"),
+        ("SELECT * FROM", "PARSE_SYNTAX_ERROR", "but got the end"),
         ("SELECT * FROM p VERSION AS OF 99", "DELTA_VERSION_NOT_FOUND", "99"),
         ("SELECT * FROM nosuch(1)", "UNRESOLVABLE_TABLE_VALUED_FUNCTION", "nosuch"),
         ("SELECT * FROM '/etc/passwd'", "TABLE_OR_VIEW_NOT_FOUND", "passwd"),
