@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -66,6 +65,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return command.run(NAME, lambda: _work(arguments))
 
 
+def console() -> None:
+    """Run the command for a shell or a job."""
+    command.leave(main())
+
+
 def _work(arguments: argparse.Namespace) -> None:
     monitor = arguments.monitor or _configured_table(arguments)
     sql = SqlClient(connect(), progress=command.progress)
@@ -114,4 +118,4 @@ def _days(text: str) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console()

@@ -67,6 +67,16 @@ def run(name: str, work: Callable[[], None]) -> int:
     return DONE
 
 
+def leave(code: int) -> None:
+    """End the process with `code` unless it is 0.
+
+    A job on Databricks calls an entry point itself and takes whatever it returns for success; only an
+    exception fails the task. After a success the caller goes on, so that no job ends in an exception.
+    """
+    if code != DONE:
+        sys.exit(code)
+
+
 def say(words: str) -> None:
     """Print a line of a command's outcome."""
     print(words)  # noqa: T201 - a command speaks

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from databricks_monitoring.clients import connect
@@ -60,6 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return command.run(NAME, lambda: _work(arguments))
 
 
+def console() -> None:
+    """Run the command for a shell or a job."""
+    command.leave(main())
+
+
 def _work(arguments: argparse.Namespace) -> None:
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes a second
 
@@ -105,4 +109,4 @@ def _version(settings: EnvironmentSettings, asked: str | None) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from databricks.sdk.errors.base import DatabricksError
@@ -68,6 +67,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return command.run(NAME, lambda: _work(arguments))
 
 
+def console() -> None:
+    """Run the command for a shell or a job."""
+    command.leave(main())
+
+
 def _work(arguments: argparse.Namespace) -> None:
     config = _inference_table(arguments)
     client = connect()
@@ -127,4 +131,4 @@ def _inference_table(arguments: argparse.Namespace) -> InferenceTableConfig | No
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,6 +72,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return command.run(NAME, lambda: _work(arguments))
 
 
+def console() -> None:
+    """Run the command for a shell or a job."""
+    command.leave(main())
+
+
 def _work(arguments: argparse.Namespace) -> None:
     schema = SchemaName(arguments.catalog, arguments.schema)
     settings = load_settings(arguments.config, arguments.environment) if arguments.config else None
@@ -127,4 +131,4 @@ def _lines(report: DispatchReport, *, dry_run: bool) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console()

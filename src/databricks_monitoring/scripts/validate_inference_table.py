@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from databricks_monitoring.clients import connect
@@ -50,6 +49,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return command.run(NAME, lambda: _work(arguments))
 
 
+def console() -> None:
+    """Run the command for a shell or a job."""
+    command.leave(main())
+
+
 def _work(arguments: argparse.Namespace) -> None:
     client = connect()
     schema = SchemaName(arguments.catalog, arguments.schema)
@@ -79,4 +83,4 @@ def _tables(client: WorkspaceClient, schema: SchemaName) -> list[TableName]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console()
