@@ -15,6 +15,8 @@ from databricks_monitoring.serving.model_serving_setup import ServingSetup
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from databricks.sdk import WorkspaceClient
+
     from databricks_monitoring.names import TableName
     from tests.contract.conftest import Served
 
@@ -68,8 +70,9 @@ def test_the_workflows(config: list[str], capsys: pytest.CaptureFixture[str], se
     setup.delete_endpoint("tall-commands")
 
 
-def test_nothing_to_do_is_no_success(capsys: pytest.CaptureFixture[str]) -> None:
-    nowhere = ["--catalog", "main", "--schema", "default"]
+def test_nothing_to_do_is_no_success(client: WorkspaceClient, capsys: pytest.CaptureFixture[str]) -> None:
+    client.schemas.create("nothing_here", "main")
+    nowhere = ["--catalog", "main", "--schema", "nothing_here"]
     assert refresh_all_monitors.main(nowhere) == 1
     assert validate_inference_table.main(nowhere) == 1
     shown = capsys.readouterr()

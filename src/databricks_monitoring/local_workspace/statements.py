@@ -48,6 +48,7 @@ RESULT_SECONDS = 3600.0
 STATEMENT_SECONDS = 12 * 3600.0
 """How long the state of a statement can be asked for."""
 
+_INTERRUPT_SECONDS = 0.05
 _AT_ONCE = 6
 """Statements that run at the same time; the others wait in PENDING."""
 
@@ -125,9 +126,16 @@ class Statements:
         """Stop a statement; one that has changed a table already, or ended, stays what it is."""
         with self._lock:
             statement.canceling = True
-            execution = statement.execution
-        if execution is not None and not statement.done.is_set():
-            execution.interrupt()
+        threading.Thread(target=self._interrupt, args=(statement,), daemon=True).start()
+
+    def _interrupt(self, statement: Statement) -> None:
+        # DuckDB hears an interruption only while it runs a query; one between two queries is lost.
+        ended = False
+        while not ended:
+            with self._lock:
+                if statement.execution is not None:
+                    statement.execution.interrupt()
+            ended = statement.done.wait(_INTERRUPT_SECONDS)
 
     def close(self) -> None:
         """Stop everything that runs."""
