@@ -65,7 +65,7 @@ def deliver(
     """
     if carrier == "email":
         try:
-            refused = send_email(smtp_server(), message, recipients, sent_at)
+            refused = send_email(smtp_server(read_secret), message, recipients, sent_at)
         except NotificationError as error:
             return Delivery(refused=dict.fromkeys(recipients, str(error)))
         return Delivery(tuple(one for one in recipients if one not in refused), refused)
@@ -85,21 +85,23 @@ def deliver(
     return Delivery(tuple(accepted), refused)
 
 
-def smtp_server() -> SmtpServer:
-    """Return the mail server that the environment names.
+def smtp_server(read_secret: SecretReader) -> SmtpServer:
+    """Return the mail server that the environment names, by its URL or by a secret that holds the URL.
 
     Raises
     ------
     NotificationError
-        If none is named, or the name is no SMTP URL.
+        If none is named, the secret cannot be read, or the name is no SMTP URL.
     """
     url = os.environ.get(SMTP_URL_VARIABLE, "")
     if not url.strip():
         raise NotificationError(
             f"No mail server is set. Set {SMTP_URL_VARIABLE}, for example to "
-            "smtp://127.0.0.1:1025?from=monitoring@example.com or smtps://user:password@host:465."
+            "smtp://127.0.0.1:1025?from=monitoring@example.com or smtps://user:password@host:465, or name "
+            "the secret that holds it with send_alerts --smtp-secret SCOPE/KEY."
         )
-    return SmtpServer.parse(url)
+    secret = _SECRET.match(url.strip())
+    return SmtpServer.parse(read_secret(secret.group(1), secret.group(2)) if secret else url)
 
 
 def address_of(recipient: str, read_secret: SecretReader) -> str:

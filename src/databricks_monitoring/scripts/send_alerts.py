@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from databricks_monitoring.alerting.channels.email import SMTP_URL_VARIABLE
 from databricks_monitoring.alerting.dispatch import DispatchReport, dispatch
 from databricks_monitoring.alerting.incidents import incidents_table
 from databricks_monitoring.alerting.merge import table_exists
@@ -17,7 +20,6 @@ from databricks_monitoring.names import SchemaName
 from databricks_monitoring.scripts import command
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
     from databricks_monitoring.alerting.rules import AlertRule
@@ -61,14 +63,30 @@ def parser() -> argparse.ArgumentParser:
         "monitor (default: the deployed ones)",
     )
     found.add_argument(
+        "--smtp-secret",
+        type=_secret,
+        metavar="SCOPE/KEY",
+        help="secret that holds the mail server's URL, for jobs without environment variables "
+        f"(default: {SMTP_URL_VARIABLE})",
+    )
+    found.add_argument(
         "--dry-run", action="store_true", help="say what would be sent; write and send nothing"
     )
     return found
 
 
+def _secret(text: str) -> str:
+    scope, slash, key = text.partition("/")
+    if not (scope and slash and key) or "/" in key:
+        raise argparse.ArgumentTypeError(f"{text!r} is not SCOPE/KEY")
+    return text
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     arguments = parser().parse_args(argv)
+    if arguments.smtp_secret:
+        os.environ[SMTP_URL_VARIABLE] = f"{{{{secrets/{arguments.smtp_secret}}}}}"
     return command.run(NAME, lambda: _work(arguments))
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from databricks_monitoring.alerting.channels.email import SMTP_URL_VARIABLE, SmtpServer
 from databricks_monitoring.alerting.message import Message, compose
-from databricks_monitoring.alerting.notify import Delivery, deliver
+from databricks_monitoring.alerting.notify import Delivery, deliver, smtp_server
 from databricks_monitoring.errors import NotificationError
+from databricks_monitoring.scripts import send_alerts
 from tests.contract.alerting.receivers import PASSWORD, http_receiver, mail_server
 from tests.unit.alerting.test_message import DRIFTING, notices_of
 
@@ -201,3 +202,23 @@ def test_a_secret_holds_the_address(message: Message) -> None:
         recipient = "{{secrets/alerts/room}}"
         assert _deliver(message, "slack", (recipient,)).accepted == (recipient,)
     assert len(posts.bodies) == 1
+
+
+def test_a_secret_holds_the_mail_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABRICKS_MONITORING_SMTP_URL", "{{secrets/mail/server}}")
+    asked = []
+
+    def read(scope: str, key: str) -> str:
+        asked.append((scope, key))
+        return "smtp://127.0.0.1:2525"
+
+    assert str(smtp_server(read)) == "127.0.0.1:2525"
+    assert asked == [("mail", "server")]
+
+
+@pytest.mark.parametrize("given", ["mail", "mail/", "/server", "a/b/c"])
+def test_a_secret_is_a_scope_and_a_key(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        send_alerts.main(["--catalog", "c", "--schema", "s", "--environment", "e", "--smtp-secret", given])
+    assert ended.value.code == 2
+    assert "SCOPE/KEY" in capsys.readouterr().err
