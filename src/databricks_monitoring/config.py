@@ -24,23 +24,12 @@ from pydantic import (
 from databricks_monitoring.alerting.rules import AlertRule, parse_rules
 from databricks_monitoring.cron import to_quartz
 from databricks_monitoring.errors import nearest
+from databricks_monitoring.names import Granularity
 from databricks_monitoring.parsing import not_bool
 
 if TYPE_CHECKING:
     from typing import Self
 
-Granularity = Literal[
-    "5 minutes",
-    "30 minutes",
-    "1 hour",
-    "1 day",
-    "1 week",
-    "2 weeks",
-    "3 weeks",
-    "4 weeks",
-    "1 month",
-    "1 year",
-]
 ProblemType = Literal["classification", "regression"]
 ModelType = Literal["classification", "regression", "forecasting"]
 WorkloadSize = Literal["Small", "Medium", "Large"]

@@ -7,6 +7,7 @@ quoting happens in one place and a two-level name is refused where it enters.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from databricks_monitoring.errors import InvalidNameError
 
@@ -19,6 +20,20 @@ ALL_MODELS = "*"
 
 TABLE_ROW = ":table"
 """Value of `column_name` in metric rows that describe the table as a whole."""
+
+Granularity = Literal[
+    "5 minutes",
+    "30 minutes",
+    "1 hour",
+    "1 day",
+    "1 week",
+    "2 weeks",
+    "3 weeks",
+    "4 weeks",
+    "1 month",
+    "1 year",
+]
+"""Length of a window, spelt as the column `granularity` of the metric tables holds it."""
 
 RETAINED_SINCE_PROPERTY = "databricks_monitoring.retained_since"
 """Property of a monitored table: rows with an earlier time were deleted by retention (ISO 8601, UTC).

@@ -6,7 +6,7 @@ A column drifts in a window when two conditions hold together.
    statistic of a number, the Jensen-Shannon or total variation distance of a category. From each, what
    sampling alone adds at the given row counts is taken off first (`corrected_psi`, `corrected_js`,
    `corrected_tv`), so that a window of 100 rows is judged like one of 100,000.
-2. *Significance.* Under no change, a result this extreme has a probability below `per_test_level`: the
+2. *Significance.* Under no change, a result this extreme has a probability below `ALPHA / tests`: the
    family-wise error `ALPHA` shared equally among all columns and windows looked at (Bonferroni).
 
 Size alone fires on small windows, significance alone on large ones. Bonferroni and not Benjamini-Hochberg,
@@ -121,17 +121,6 @@ class Evidence:
         if self.threshold == 0:
             return math.inf if self.corrected > 0 else 0.0
         return self.corrected / self.threshold
-
-
-def per_test_level(tests: int) -> float:
-    """Return the p-value below which one of `tests` tests is significant: `ALPHA / tests`.
-
-    Examples
-    --------
-    >>> per_test_level(100)
-    1e-05
-    """
-    return ALPHA / max(1, tests)
 
 
 def harmonic_rows(n: int, m: int) -> float:

@@ -59,8 +59,6 @@ class _Told:
 
     requests_sent: int = 0
     rows_predicted: int = 0
-    rows_in_inference_table: int = 0
-    rows_labelled: int = 0
     sent: list[Sent] = field(default_factory=list)
 
 
@@ -174,12 +172,10 @@ class Story:
         """Do what the daily workflow does, half an hour after midnight."""
         self._set_clock(self._first_day + timedelta(days=day, minutes=30))
         table = TableName.parse(deployment["inference_table"])
-        self._told.rows_in_inference_table += unpack(self._sql, table).rows_added
+        unpack(self._sql, table)
         if day > LABEL_DELAY_DAYS:
             self._learn_the_truth(day - LABEL_DELAY_DAYS)
-            self._told.rows_labelled += merge_labels(
-                self._sql, table, LABELS, on="client_request_id", position_col="position"
-            )
+            merge_labels(self._sql, table, LABELS, on="client_request_id", position_col="position")
         self._monitor.refresh_monitor(deployment["monitor_name"], unpack_payloads=False)
         [layout] = find_layouts(self._client, SCHEMA, monitor=deployment["monitor_name"])
         rules = load_rules(self._sql, OUTPUT_SCHEMA)[deployment["monitor_name"]]

@@ -11,24 +11,13 @@ from typing import Literal, get_args
 
 from databricks_monitoring.errors import ColumnNotFoundError, InvalidValueError
 from databricks_monitoring.metrics import conventions
-from databricks_monitoring.names import TABLE_ROW
+from databricks_monitoring.names import TABLE_ROW, Granularity
 
 Kind = Literal["snapshot", "time_series", "inference_log"]
 ProblemType = Literal["classification", "regression"]
 CustomMetricKind = Literal["aggregate", "derived", "drift"]
 
-GRANULARITIES = (
-    "5 minutes",
-    "30 minutes",
-    "1 hour",
-    "1 day",
-    "1 week",
-    "2 weeks",
-    "3 weeks",
-    "4 weeks",
-    "1 month",
-    "1 year",
-)
+GRANULARITIES: tuple[str, ...] = get_args(Granularity)
 """Every granularity, spelt as the column `granularity` holds it."""
 
 

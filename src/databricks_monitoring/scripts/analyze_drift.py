@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from databricks_monitoring.clients import SqlClient, connect
-from databricks_monitoring.config import Granularity
 from databricks_monitoring.config_file import DEFAULT_PATH, load_settings
 from databricks_monitoring.errors import MonitoringError
 from databricks_monitoring.monitoring.drift_analysis import DriftAnalysis, analyze_drift
 from databricks_monitoring.monitoring.monitored_tables import find_layouts
-from databricks_monitoring.names import SchemaName
+from databricks_monitoring.names import Granularity, SchemaName
 from databricks_monitoring.scripts import command
 from databricks_monitoring.scripts.task_values import set_task_value
 

@@ -11,8 +11,8 @@ from databricks_monitoring.local_workspace.catalog.columns import (
     DeltaType,
     column_infos,
     type_name,
-    type_text,
 )
+from databricks_monitoring.metrics.columns import spark_type
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ from databricks_monitoring.local_workspace.catalog.columns import (
     ],
 )
 def test_types(delta_type: DeltaType, text: str, name: ColumnTypeName) -> None:
-    assert (type_text(delta_type), type_name(delta_type)) == (text, name)
+    assert (spark_type(delta_type), type_name(delta_type)) == (text, name)
 
 
 def test_comments_and_precision_come_along() -> None:

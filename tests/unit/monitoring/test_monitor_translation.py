@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 from databricks.sdk.service.dataquality import AggregationGranularity, DataProfilingConfig
 
-from databricks_monitoring.config import Granularity, MonitorConfig
+from databricks_monitoring.config import MonitorConfig
 from databricks_monitoring.monitoring.monitor_translation import (
     changed_fields,
     columns_needed,
@@ -14,6 +14,7 @@ from databricks_monitoring.monitoring.monitor_translation import (
     granularity_text,
     profiling_config,
 )
+from databricks_monitoring.names import Granularity
 from databricks_monitoring.parsing import parse
 
 

@@ -8,30 +8,13 @@ from typing import Any
 
 from databricks.sdk.service.catalog import ColumnInfo, ColumnTypeName
 
+from databricks_monitoring.metrics.columns import spark_type
+
 DeltaType = str | dict[str, Any]
 """A type of the Delta protocol: a primitive's name, or the JSON object of an array, map or struct."""
 
-_SQL_NAMES = {"long": "bigint", "integer": "int", "short": "smallint", "byte": "tinyint"}
 _TYPE_NAMES = {"integer": ColumnTypeName.INT}
 _DECIMAL = re.compile(r"decimal\((\d+), ?(-?\d+)\)")
-
-
-def type_text(delta_type: DeltaType) -> str:
-    """Return a type as SQL writes it.
-
-    Examples
-    --------
-    >>> type_text({"type": "array", "elementType": "long", "containsNull": True})
-    'array<bigint>'
-    """
-    if isinstance(delta_type, str):
-        return _SQL_NAMES.get(delta_type, delta_type)
-    if delta_type["type"] == "array":
-        return f"array<{type_text(delta_type['elementType'])}>"
-    if delta_type["type"] == "map":
-        return f"map<{type_text(delta_type['keyType'])},{type_text(delta_type['valueType'])}>"
-    fields = (f"{field['name']}:{type_text(field['type'])}" for field in delta_type["fields"])
-    return f"struct<{','.join(fields)}>"
 
 
 def type_name(delta_type: DeltaType) -> ColumnTypeName:
@@ -54,7 +37,7 @@ def _column(position: int, field: dict[str, Any]) -> ColumnInfo:
         nullable=field["nullable"],
         comment=field["metadata"].get("comment"),
         type_name=type_name(delta_type),
-        type_text=type_text(delta_type),
+        type_text=spark_type(delta_type),
         type_json=json.dumps(field),
         type_precision=int(decimal[1]) if decimal else 0,
         type_scale=int(decimal[2]) if decimal else 0,

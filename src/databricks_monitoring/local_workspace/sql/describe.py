@@ -12,6 +12,7 @@ from databricks_monitoring.local_workspace.sql import types, views
 from databricks_monitoring.local_workspace.sql.commits import WORKSPACE_TIME
 from databricks_monitoring.local_workspace.sql.errors import unsupported
 from databricks_monitoring.local_workspace.sql.result import listing
+from databricks_monitoring.metrics.columns import spark_type
 from databricks_monitoring.metrics.engines.delta_scan import local_path
 
 if TYPE_CHECKING:
@@ -34,10 +35,7 @@ def describe(tree: exp.Describe, execution: Execution) -> Outcome:
         outcome = execution.query(node)
         return listing(
             _COLUMNS,
-            [
-                (name, types.to_text(what), None)
-                for name, what in zip(outcome.names, outcome.kinds, strict=True)
-            ],
+            [(name, spark_type(what), None) for name, what in zip(outcome.names, outcome.kinds, strict=True)],
         )
     if kind in {"SCHEMA", "DATABASE"}:
         found = execution.tables.get_schema(execution.scope.schema_name(node))
@@ -61,7 +59,7 @@ def _table(name: TableName, execution: Execution, *, extended: bool) -> Outcome:
     if views.exists(execution.tables, name):
         outcome = execution.query(exp.select("*").from_(_table_node(name)))
         rows: list[tuple[str | None, ...]] = [
-            (column, types.to_text(kind), None)
+            (column, spark_type(kind), None)
             for column, kind in zip(outcome.names, outcome.kinds, strict=True)
         ]
         return listing(_COLUMNS, rows)

@@ -10,6 +10,7 @@ from databricks.sdk.service.sql import ColumnInfo, ColumnInfoTypeName
 from sqlglot import exp
 
 from databricks_monitoring.local_workspace.sql.errors import unsupported
+from databricks_monitoring.metrics.columns import spark_type
 
 if TYPE_CHECKING:
     from duckdb.sqltypes import DuckDBPyType
@@ -50,8 +51,6 @@ _ARROW = {
     "timestamp": pa.timestamp("us", "UTC"),
     "timestamp_ntz": pa.timestamp("us"),
 }
-
-_DATABRICKS = {"long": "bigint", "integer": "int", "short": "smallint", "byte": "tinyint"}
 
 _NAMES = {
     "string": ColumnInfoTypeName.STRING,
@@ -182,24 +181,6 @@ def to_arrow(kind: DeltaType) -> pa.DataType:
     return pa.struct([pa.field(field["name"], to_arrow(field["type"])) for field in kind["fields"]])
 
 
-def to_text(kind: DeltaType) -> str:
-    """Return the Databricks name of a Delta type, as DESCRIBE shows it.
-
-    Examples
-    --------
-    >>> to_text(array_of("long"))
-    'array<bigint>'
-    """
-    if isinstance(kind, str):
-        return _DATABRICKS.get(kind, kind)
-    if kind["type"] == "array":
-        return f"array<{to_text(kind['elementType'])}>"
-    if kind["type"] == "map":
-        return f"map<{to_text(kind['keyType'])},{to_text(kind['valueType'])}>"
-    fields = ",".join(f"{field['name']}:{to_text(field['type'])}" for field in kind["fields"])
-    return f"struct<{fields}>"
-
-
 def column_info(name: str, position: int, kind: DeltaType) -> ColumnInfo:
     """Return the manifest entry of a result column."""
     info = ColumnInfo(name=name, position=position, type_text=_manifest_text(kind))
@@ -215,7 +196,7 @@ def column_info(name: str, position: int, kind: DeltaType) -> ColumnInfo:
 
 def _manifest_text(kind: DeltaType) -> str:
     if isinstance(kind, str):
-        return _DATABRICKS.get(kind, kind).upper()
+        return spark_type(kind).upper()
     if kind["type"] == "array":
         return f"ARRAY<{_manifest_text(kind['elementType'])}>"
     if kind["type"] == "map":
