@@ -12,6 +12,7 @@ from databricks_monitoring.monitoring.column_conditions import Thresholds, drift
 from databricks_monitoring.monitoring.columns import columns_of, left_out, role_of
 from databricks_monitoring.monitoring.metric_rows import Window
 from databricks_monitoring.monitoring.quality_change import quality_points
+from databricks_monitoring.monitoring.schema_change import schema_points, watched_columns
 from databricks_monitoring.monitoring.series import Point, persistent_run
 from databricks_monitoring.monitoring.volume import volume_points
 from databricks_monitoring.names import TABLE_ROW
@@ -70,6 +71,8 @@ def why_not_watched(rule: AlertRule, column: str, metrics: MonitorMetrics) -> st
         return None
     if rule.columns and column not in rule.columns:
         return f"rule {rule.name} no longer names {column}"
+    if rule.metric == "schema_mismatch" and not metrics.schemas:
+        return "there is no baseline any more whose schema could be compared"
     if not any((column, window) in metrics.profiles for window in windows):
         return f"{column} has no metrics in any window since {windows[0].start:%Y-%m-%d %H:%M} UTC"
     reason = left_out(metrics).get(column)
@@ -106,6 +109,10 @@ def _series(rule: AlertRule, metrics: MonitorMetrics) -> Mapping[str, list[Point
             return {TABLE_ROW: quality_points(metrics, rule.threshold)}
         case "data_freshness":
             return {TABLE_ROW: _freshness(metrics, rule.threshold)}
+        case "schema_mismatch":
+            # Without a baseline, columns that a rule names cannot be misspelt: there is nothing to watch.
+            watched = _watched(rule, watched_columns(metrics)) if metrics.schemas else []
+            return schema_points(metrics, watched, rule.threshold)
 
 
 def _watched(rule: AlertRule, analysed: Sequence[str]) -> list[str]:

@@ -149,6 +149,7 @@ def _headlines(notices: Sequence[Due]) -> list[str]:
         ("null_rate", "more values are missing in {names}"),
         ("row_count", "fewer rows than usual"),
         ("data_freshness", "no new rows"),
+        ("schema_mismatch", "the schema of {names} is not the baseline's"),
     ):
         of_metric = [notice.incident for notice in notices if notice.incident.metric == metric]
         if of_metric:
@@ -168,6 +169,9 @@ def _endings(notices: Sequence[Due]) -> list[str]:
     missing = [one for one in incidents if one.metric == "null_rate"]
     if missing:
         found.insert(0, f"values are no longer missing in {_names(missing)}")
+    reshaped = [one for one in incidents if one.metric == "schema_mismatch"]
+    if reshaped:
+        found.insert(0, f"the schema of {_names(reshaped)} fits again")
     if drifted:
         found.insert(0, f"{_names(drifted)} no longer drifted")
     return found
@@ -206,6 +210,7 @@ def _title(incident: Incident) -> str:
         "row_count": "Row count",
         "model_quality": "Model quality",
         "data_freshness": "Freshness",
+        "schema_mismatch": f"Schema of {incident.column_name}",
     }
     return names[incident.metric]
 
@@ -221,6 +226,9 @@ def _ongoing_block(notice: Due, against: str) -> _Block:
             f"{_title(one)}: {one.severity}{again}", (*lines, f"Allowed: {number(one.threshold)} hours")
         )
     windows = "one window" if one.windows == 1 else f"{one.windows} windows"
+    if one.metric == "schema_mismatch":
+        lines.append(f"Since {first}: {windows}; newest {newest}")
+        return _Block(f"{_title(one)}: {one.severity}{again}", tuple(lines))
     lines.append(f"Since {first}: {windows} over the threshold of {number(one.threshold)}; newest {newest}")
     if one.metric != "row_count":
         kind = "labelled rows" if one.metric == "model_quality" else "rows"
@@ -259,6 +267,9 @@ def _next_steps(ongoing: Sequence[Due], metrics: MonitorMetrics) -> tuple[_Block
         "row_count": "Check the endpoint's requests and the job that unpacks them.",
         "data_freshness": "Check that requests reach the endpoint, that unpacking runs, and that the "
         "monitor's last refresh succeeded.",
+        "schema_mismatch": "Ask whoever writes the columns named above what changed on the first day named; "
+        "until it is mended, the model gets values it was not trained on. If the new schema is meant, train "
+        "on it and write the baseline anew.",
     }
     metric_names = dict.fromkeys(notice.incident.metric for notice in ongoing)
     blocks = [_Block(advice[metric], ()) for metric in metric_names]

@@ -49,6 +49,7 @@ Metric = Literal[
     "row_count",
     "model_quality",
     "data_freshness",
+    "schema_mismatch",
 ]
 Severity = Literal["info", "warning", "critical"]
 NotificationType = Literal["email", "slack", "teams", "pagerduty", "webhook", "sms"]
@@ -70,12 +71,17 @@ THRESHOLD_MEANING: dict[str, str] = {
         "regression: relative rise of the root mean squared error (0.2 = 20 % more)"
     ),
     "data_freshness": "hours from the end of the newest window that has rows to now",
+    "schema_mismatch": (
+        "share of a column that is of no use where the baseline's schema is expected, 0 to 1: 1 for a column "
+        "that is missing or whose type is of another kind (a text for a number), else the share of values "
+        "that do not cast to the baseline's type (0.01 = one in a hundred; 0 = any other type)"
+    ),
 }
 """What `threshold` is compared with, for each metric. A rule fires at the threshold or beyond it."""
 
-_SHARES = frozenset({"null_rate", "row_count"})
+_SHARES = frozenset({"null_rate", "row_count", "schema_mismatch"})
 _OTHER_NAMES = {"monitor_stale": "data_freshness"}
-_COLUMN_METRICS = frozenset({"feature_drift", "null_rate"})
+_COLUMN_METRICS = frozenset({"feature_drift", "null_rate", "schema_mismatch"})
 
 _EMAIL = re.compile(r"^[^@\s,;<>]+@[^@\s,;<>]+$")
 _ENVIRONMENT_NAME = re.compile(r"^(?:env:)?[A-Z][A-Z0-9_]*$")

@@ -1,7 +1,8 @@
 """The columns of the two metric tables: names, order and types, said once.
 
 The columns are those that Databricks writes, in its order. Custom metrics follow them, then model quality,
-then fairness. All are nullable.
+then fairness. Where the monitor has a baseline, what its schema says comes last; the managed service has no
+such columns. All are nullable.
 """
 
 from __future__ import annotations
@@ -27,6 +28,16 @@ CONFUSION_MATRIX = pa.list_(
     pa.struct([("prediction", pa.string()), ("label", pa.string()), ("count", pa.int64())])
 )
 FREQUENT_ITEMS = pa.list_(pa.struct([("item", pa.string()), ("count", pa.int64())]))
+SCHEMA_MISMATCHES = pa.list_(
+    pa.struct(
+        [
+            ("column_name", pa.string()),
+            ("mismatch", pa.string()),
+            ("data_type", pa.string()),
+            ("baseline_data_type", pa.string()),
+        ]
+    )
+)
 
 _PROFILE_KEYS = [
     ("window", WINDOW),
@@ -82,8 +93,20 @@ _FAIRNESS = [
     ("equal_opportunity", CLASS_SCORES),
     ("statistical_parity", CLASS_SCORES),
 ]
+_SCHEMA_FACTS = [
+    ("baseline_data_type", pa.string()),
+    ("percent_uncastable", pa.float64()),
+    ("schema_mismatches", SCHEMA_MISMATCHES),
+]
 OPTIONAL_NAMES = frozenset(
-    name for name, _ in _CLASSIFICATION_QUALITY + _PROBABILITY_QUALITY + _REGRESSION_QUALITY + _FAIRNESS
+    name
+    for name, _ in [
+        *_CLASSIFICATION_QUALITY,
+        *_PROBABILITY_QUALITY,
+        *_REGRESSION_QUALITY,
+        *_FAIRNESS,
+        *_SCHEMA_FACTS,
+    ]
 )
 """Columns that are there only under some options of a monitor."""
 
@@ -145,7 +168,7 @@ _SQL_NAMES = {
 }
 
 
-def profile_schema(definition: MonitorDefinition) -> pa.Schema:
+def profile_schema(definition: MonitorDefinition, *, has_baseline: bool = False) -> pa.Schema:
     """Return the columns of `_profile_metrics` for a monitor, in order."""
     return _schema(
         [
@@ -156,6 +179,7 @@ def profile_schema(definition: MonitorDefinition) -> pa.Schema:
             *_custom(definition.metrics_of("derived")),
             *quality_columns(definition),
             *fairness_columns(definition),
+            *(_SCHEMA_FACTS if has_baseline else []),
         ]
     )
 

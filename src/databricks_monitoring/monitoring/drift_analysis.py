@@ -9,6 +9,7 @@ from databricks_monitoring.monitoring.column_conditions import Thresholds, drift
 from databricks_monitoring.monitoring.columns import Role, columns_of, left_out, role_of
 from databricks_monitoring.monitoring.metric_rows import Layout, MonitorMetrics, Window, read_metrics
 from databricks_monitoring.monitoring.quality_change import quality_points
+from databricks_monitoring.monitoring.schema_change import harmless, schema_points, watched_columns
 from databricks_monitoring.monitoring.series import Point, Run, persistent_run
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from databricks_monitoring.alerting.evidence import Evidence
     from databricks_monitoring.clients import SqlClient
 
-Kind = Literal["distribution", "missing values", "model quality"]
+Kind = Literal["distribution", "missing values", "model quality", "schema"]
 
 CRITICAL_STRENGTH = 2.0
 """Thresholds of effect from which a change is critical: PSI 0.2 against 0.1, the documented reading."""
@@ -57,6 +58,8 @@ class AnalysisBody(TypedDict):
     columns: list[str]
     left_out: dict[str, str]
     drifted: list[FindingBody]
+    schema: list[FindingBody]
+    schema_notes: list[str]
     model_quality: FindingBody | None
     newest_quality: str | None
 
@@ -128,6 +131,10 @@ class DriftAnalysis:
         The columns looked at; `left_out` has the others with the reason.
     drifted : list of Finding
         Columns whose distribution or share of missing values changed, strongest first.
+    schema : list of Finding
+        Columns that are missing or of a type that does not fit the baseline's.
+    schema_notes : list of str
+        Other differences from the baseline's schema, in words.
     model_quality : Finding or None
         Set if the model became worse.
     newest_quality : Point or None
@@ -143,13 +150,15 @@ class DriftAnalysis:
     columns: list[str]
     left_out: dict[str, str]
     drifted: list[Finding]
+    schema: list[Finding]
+    schema_notes: list[str]
     model_quality: Finding | None
     newest_quality: Point | None
 
     @property
     def findings(self) -> list[Finding]:
-        """Everything found, the model's quality last."""
-        return [*self.drifted, *([self.model_quality] if self.model_quality else [])]
+        """Everything found: the schema first, which may explain the rest, the model's quality last."""
+        return [*self.schema, *self.drifted, *([self.model_quality] if self.model_quality else [])]
 
     def body(self) -> AnalysisBody:
         """Return the analysis as JSON-ready values."""
@@ -163,6 +172,8 @@ class DriftAnalysis:
             "columns": self.columns,
             "left_out": self.left_out,
             "drifted": [finding.body() for finding in self.drifted],
+            "schema": [finding.body() for finding in self.schema],
+            "schema_notes": self.schema_notes,
             "model_quality": self.model_quality.body() if self.model_quality else None,
             "newest_quality": self.newest_quality.effect if self.newest_quality else None,
         }
@@ -181,6 +192,8 @@ class DriftAnalysis:
             body = ["  Nothing drifted."]
         if self.newest_quality and not self.model_quality:
             body.append(f"  Model quality holds: {self.newest_quality.effect}.")
+        if self.schema_notes:
+            body.append("  Other than in the baseline, without harm: " + "; ".join(self.schema_notes) + ".")
         if self.left_out:
             body.append("  Left out: " + ", ".join(self.left_out) + ".")
         return [head, *body]
@@ -190,6 +203,11 @@ def _finding_lines(finding: Finding) -> list[str]:
     run = finding.run
     subject = "model quality" if finding.role == "model" else f"{finding.role} {finding.column}"
     earlier = "or earlier " if run.from_the_start else ""
+    if finding.kind == "schema":
+        return [
+            f"{finding.severity:8}  schema of {subject}: {finding.effect}",
+            f"          since {finding.since} {earlier}({run.windows} windows)",
+        ]
     rows = f"{run.last.rows:,} rows against {run.last.comparison_rows:,}"
     return [
         f"{finding.severity:8}  {subject}: {finding.effect}",
@@ -244,6 +262,8 @@ def analyze(metrics: MonitorMetrics, *, days: float, thresholds: Thresholds | No
         columns=columns,
         left_out=left_out(metrics),
         drifted=_drifted(metrics, columns, thresholds or Thresholds()),
+        schema=_schema(metrics),
+        schema_notes=harmless(metrics),
         model_quality=_finding(":table", "model", "model quality", run) if run else None,
         newest_quality=next((point for point in reversed(quality) if point.evidence), None),
     )
@@ -263,6 +283,14 @@ def _drifted(metrics: MonitorMetrics, columns: Sequence[str], thresholds: Thresh
         if (run := persistent_run(points))
     ]
     return sorted(found, key=lambda finding: (-finding.evidence.strength, finding.column))
+
+
+def _schema(metrics: MonitorMetrics) -> list[Finding]:
+    return [
+        _finding(column, role_of(column, metrics.layout), "schema", run)
+        for column, points in schema_points(metrics, watched_columns(metrics)).items()
+        if (run := persistent_run(points))
+    ]
 
 
 def _finding(column: str, role: Role | Literal["model"], kind: Kind, run: Run) -> Finding:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from databricks_monitoring.errors import InvalidValueError, TableNotFoundError
+from databricks_monitoring.monitoring import schema_facts
 from databricks_monitoring.names import (
     ALL_MODELS,
     TABLE_ROW,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from databricks_monitoring.clients import SqlClient
+    from databricks_monitoring.monitoring.schema_facts import SchemaMismatch
     from databricks_monitoring.names import SchemaName
 
 BEFORE = timedelta(days=31)
@@ -62,6 +64,7 @@ class Layout:
     label_column: str | None = "label"
     model_id_column: str | None = "model_id"
     dashboard_url: str | None = None
+    baseline: TableName | None = None
 
     @property
     def profile(self) -> TableName:
@@ -115,7 +118,14 @@ class DriftRow:
 
 @dataclass(frozen=True)
 class MonitorMetrics:
-    """What a monitor's tables say about its newest closed windows."""
+    """What a monitor's tables say about its newest closed windows.
+
+    Attributes
+    ----------
+    schemas
+        By window, the columns in which the table differs from the baseline; only windows of which that is
+        known.
+    """
 
     layout: Layout
     now: datetime
@@ -126,6 +136,7 @@ class MonitorMetrics:
     drifts: Sequence[DriftRow]
     newest_end: datetime | None
     models: Sequence[str]
+    schemas: Mapping[Window, Mapping[str, SchemaMismatch]] = field(default_factory=dict)
 
     @property
     def windows(self) -> list[Window]:
@@ -155,16 +166,18 @@ def read_metrics(
     columns = _columns(sql, layout)
     scope = _Scope(layout, columns, now, now - timedelta(days=days), _granularity(sql, layout, granularity))
     drifts, drift_type = _drift_rows(sql, scope)
+    profiles = {(row.column, row.window): row for row in _profile_rows(sql, scope)}
     return MonitorMetrics(
         layout=layout,
         now=now,
         start=scope.start,
         granularity=scope.granularity,
         drift_type=drift_type,
-        profiles={(row.column, row.window): row for row in _profile_rows(sql, scope)},
+        profiles=profiles,
         drifts=drifts,
         newest_end=_newest_end(sql, scope),
         models=_models(sql, scope),
+        schemas=_schemas(sql, scope, [window for _, window in profiles if window]),
     )
 
 
@@ -280,6 +293,36 @@ def _profile_row(row: Mapping[str, object]) -> ProfileRow:
         f1=_number(row["f1"]),
         rmse=_number(row["rmse"]),
     )
+
+
+def _schemas(
+    sql: SqlClient, scope: _Scope, windows: Sequence[Window]
+) -> dict[Window, dict[str, SchemaMismatch]]:
+    """Return how the schema differs from the baseline's, as the metrics tell it or else the catalog."""
+    table, layout = scope.layout.profile, scope.layout
+    if scope.columns[table].issuperset(schema_facts.FACT_COLUMNS):
+        rows = sql.execute(
+            "SELECT `window`.`start` AS window_start, `window`.`end` AS window_end, column_name, "  # noqa: S608 - quoted names, bound values
+            f"`count` AS value_count, schema_mismatches, percent_uncastable FROM {table.quoted} "
+            f"WHERE {scope.condition(table)} AND log_type = 'INPUT' AND {scope.of_granularity} "
+            "AND `window`.`end` <= :now AND `window`.`end` > :start "
+            "AND (schema_mismatches IS NOT NULL OR percent_uncastable IS NOT NULL)",
+            scope.bound(now=scope.now, start=scope.start),
+        )
+        told = {
+            window: found
+            for (start, end), part in schema_facts.by_window(rows).items()
+            if (window := _window(start, end)) and (found := schema_facts.facts_of_window(part)) is not None
+        }
+        if told:
+            return told
+    if layout.baseline is None or not windows:
+        return {}
+    found = schema_facts.compared_in_catalog(
+        sql.client, layout.table, layout.baseline, timestamp_column=layout.timestamp_column
+    )
+    # The catalog knows the present alone.
+    return {} if found is None else {max(windows): found}
 
 
 def _drift_rows(sql: SqlClient, scope: _Scope) -> tuple[list[DriftRow], str]:

@@ -43,6 +43,7 @@ def _layout(client: WorkspaceClient, table: TableName, config: DataProfilingConf
     properties = require_table(client, table).properties or {}
     dashboard_id = properties.get(DASHBOARD_PROPERTY) or config.dashboard_id
     url = dashboard_url(client, dashboard_id) if dashboard_id else None
+    baseline = TableName.parse(config.baseline_table_name) if config.baseline_table_name else None
     log = config.inference_log
     if log is not None:
         return Layout(
@@ -53,6 +54,7 @@ def _layout(client: WorkspaceClient, table: TableName, config: DataProfilingConf
             log.label_column,
             log.model_id_column,
             url,
+            baseline,
         )
     time = config.time_series.timestamp_column if config.time_series else None
     return Layout(
@@ -63,4 +65,5 @@ def _layout(client: WorkspaceClient, table: TableName, config: DataProfilingConf
         label_column=None,
         model_id_column=None,
         dashboard_url=url,
+        baseline=baseline,
     )
