@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from databricks_monitoring.metrics.engines import delta_scan
-
-if TYPE_CHECKING:
-    from deltalake import DeltaTable
 
 
 class ColumnClass(Enum):
@@ -61,15 +58,20 @@ class Column:
         return self.data_type == "string"
 
 
-def columns_of(table: DeltaTable) -> dict[str, Column]:
-    """Return the columns of a snapshot by name, in order.
+def columns_of(schema: str) -> dict[str, Column]:
+    """Return the columns of a table by name, in order.
+
+    Parameters
+    ----------
+    schema
+        The JSON of its StructType, as the Delta protocol and Spark write it.
 
     Raises
     ------
     MetricError
         If a column is of a type that DuckDB cannot read.
     """
-    fields = json.loads(table.schema().to_json())["fields"]
+    fields = json.loads(schema)["fields"]
     return {
         field["name"]: Column(
             name=field["name"],

@@ -8,23 +8,18 @@ Windows of which retention has deleted rows are left as they are (`retention`).
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
-from deltalake import DeltaTable
-
-from databricks_monitoring.errors import ColumnNotFoundError, InvalidValueError, MetricError
+from databricks_monitoring.errors import ColumnNotFoundError, InvalidValueError
 from databricks_monitoring.metrics import conventions, tables
 from databricks_monitoring.metrics.custom import Derived, DriftMetrics, aggregates
 from databricks_monitoring.metrics.definition import MonitorDefinition, check_columns
-from databricks_monitoring.metrics.drift.rows import DriftRows
-from databricks_monitoring.metrics.engines.duckdb import DuckDBEngine
-from databricks_monitoring.metrics.metric_table import BASELINE_ROWS, MetricTable, State, span_rows
-from databricks_monitoring.metrics.plan import change_since
-from databricks_monitoring.metrics.profile.rows import ProfileRows
+from databricks_monitoring.metrics.drift.rows import compared_with
+from databricks_monitoring.metrics.engines.protocol import Drifting, Profiling, SourceType, TableType, Written
+from databricks_monitoring.metrics.plan import Work
 from databricks_monitoring.metrics.retention import Retention, retained_since
+from databricks_monitoring.metrics.rows_to_replace import RowsToReplace
 from databricks_monitoring.metrics.windows import Calendar, Window, microseconds, moment
 
 if TYPE_CHECKING:
@@ -33,13 +28,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from databricks_monitoring.metrics.columns import Column
-    from databricks_monitoring.metrics.profile.cells import Cells
-
-logger = logging.getLogger(__name__)
+    from databricks_monitoring.metrics.engines.protocol import Engine
+    from databricks_monitoring.metrics.metric_table import State
 
 _DAY = 24 * 3_600_000_000
-
-__all__ = ["MonitorDefinition", "RefreshReport", "TableLocations", "refresh", "warm_up"]
 
 
 @dataclass(frozen=True)
@@ -79,9 +71,9 @@ class RefreshReport:
     unprofiled
         Columns that could not be profiled, and why.
     primary_version, baseline_version
-        Delta versions that were read.
+        Delta versions that were read; None for a table without versions.
     profile_version, drift_version
-        Delta versions of the metric tables afterwards.
+        Delta versions of the metric tables afterwards; None for tables without versions.
     conventions
         Every choice behind the numbers, by name.
     """
@@ -93,10 +85,10 @@ class RefreshReport:
     drift_rows: int
     unreadable_times: int
     unprofiled: Mapping[str, str]
-    primary_version: int
+    primary_version: int | None
     baseline_version: int | None
-    profile_version: int
-    drift_version: int
+    profile_version: int | None
+    drift_version: int | None
     conventions: Mapping[str, str] = field(default_factory=conventions.recorded)
 
 
@@ -108,7 +100,7 @@ def warm_up() -> None:
 def refresh(
     definition: MonitorDefinition, locations: TableLocations, *, now: datetime, created_at: datetime
 ) -> RefreshReport:
-    """Bring both metric tables up to date with the monitored table and the baseline.
+    """Bring the metric tables of a monitor up to date, on this machine.
 
     Parameters
     ----------
@@ -116,6 +108,39 @@ def refresh(
         What to compute.
     locations
         Where the tables are.
+    now, created_at
+        See `refresh_with`.
+
+    Returns
+    -------
+    RefreshReport
+        What was read, recomputed and left out.
+
+    Raises
+    ------
+    MetricTableMismatchError, ColumnNotFoundError, InvalidValueError
+        See `refresh_with`.
+    """
+    from databricks_monitoring.metrics.engines.one_machine import OneMachine  # noqa: PLC0415 - needs deltalake
+
+    return refresh_with(OneMachine(locations), definition, now=now, created_at=created_at)
+
+
+def refresh_with(
+    engine: Engine[SourceType, TableType],
+    definition: MonitorDefinition,
+    *,
+    now: datetime,
+    created_at: datetime,
+) -> RefreshReport:
+    """Bring both metric tables up to date with the monitored table and the baseline.
+
+    Parameters
+    ----------
+    engine
+        Reads, computes and writes; closed afterwards.
+    definition
+        What to compute.
     now
         Time of this refresh, aware; the window of a snapshot.
     created_at
@@ -138,132 +163,119 @@ def refresh(
     for name, value in (("now", now), ("created_at", created_at)):
         if value.tzinfo is None:
             raise InvalidValueError(name, value, "a datetime with a time zone")
-    return _Refresh(definition, locations, now=now, created_at=created_at).run()
+    try:
+        return _Refresh(engine, definition, now=now, created_at=created_at).run()
+    finally:
+        engine.close()
 
 
-@dataclass
-class _Work:
-    """What there is to recompute."""
-
-    windows: Mapping[str | None, list[int]]
-    baseline: bool
-    everything: bool = False
-
-    @property
-    def is_empty(self) -> bool:
-        return not (self.everything or self.baseline or any(self.windows.values()))
-
-
-class _Refresh:
+class _Refresh(Generic[SourceType, TableType]):
     def __init__(
-        self, definition: MonitorDefinition, locations: TableLocations, *, now: datetime, created_at: datetime
+        self,
+        engine: Engine[SourceType, TableType],
+        definition: MonitorDefinition,
+        *,
+        now: datetime,
+        created_at: datetime,
     ) -> None:
+        self.engine = engine
         self.definition = definition
         self.now = microseconds(now)
-        self.primary = DeltaTable(str(locations.primary))
-        self.baseline = DeltaTable(str(locations.baseline)) if locations.baseline else None
         self.since = microseconds(created_at) - definition.lookback_days * _DAY
         self.calendars = [
             Calendar(granularity, definition.week_anchor) for granularity in definition.granularities
         ]
         profile, drift = tables.profile_schema(definition), tables.drift_schema(definition)
-        self.engine = DuckDBEngine(
-            self.primary,
-            timestamp_column=definition.timestamp_column,
-            since=self.since if definition.timestamp_column else None,
-        )
-        check_columns(definition, tuple(self.engine.columns))
-        self.slicings = self.engine.slicings(definition.slicing_exprs)
-        self.aggregates = aggregates(definition, self.engine.columns)
+        timed = definition.timestamp_column is not None
+        self.primary = engine.primary(definition.timestamp_column, self.since if timed else None)
+        self.baseline = engine.baseline()
+        check_columns(definition, tuple(self.primary.columns))
+        self.slicings = self.primary.slicings(definition.slicing_exprs)
+        self.aggregates = aggregates(definition, self.primary.columns)
         self.derived = Derived(definition, profile)
         self.drift_metrics = DriftMetrics(definition, profile)
-        self.profile = MetricTable(locations.profile, profile, tables.core_columns(profile, definition))
-        self.drift = MetricTable(locations.drift, drift, tables.core_columns(drift, definition))
-        self.retention = Retention(retained_since(self.primary) if definition.timestamp_column else None)
+        self.profile = engine.profile_table(profile, tables.core_columns(profile, definition))
+        self.drift = engine.drift_table(drift, tables.core_columns(drift, definition))
+        self.retention = Retention(retained_since(self.primary) if timed else None)
         self.notes: list[str] = []
-        self.unprofiled: dict[str, str] = {}
-        self.rows_read = 0
 
     def run(self) -> RefreshReport:
-        with self.engine:
-            return self._run()
-
-    def _run(self) -> RefreshReport:
         before = self.profile.state()
         work = self._work(before[0] if before else None)
-        state = self._state()
-        profile_rows = self._write_profile(work, state, before[0] if before else None)
-        written = self.profile.state()
-        if written is None:
-            raise MetricError(f"The profile table {self.profile.path} has no refresh after one was written.")
-        drift_state = {"profile": self.profile.identity, "profile_version": written[1]}
-        drift_rows = self._write_drift(work, before[1] if before else None, drift_state)
+        written = self._write_profile(work, before[0] if before else None)
+        drift_rows = self._write_drift(work, before[1] if before else None)
         windows = {
             granularity: [self._window(granularity, start) for start in starts]
             for granularity, starts in work.windows.items()
         }
-        unreadable = self.engine.unreadable_times()
+        unreadable = self.primary.unreadable_times()
         return RefreshReport(
-            message=self._message(work, profile_rows, drift_rows, unreadable),
+            message=self._message(work, written, drift_rows, unreadable),
             windows=windows,
-            rows_read=self.rows_read,
-            profile_rows=profile_rows,
+            rows_read=written.rows_read,
+            profile_rows=written.rows,
             drift_rows=drift_rows,
             unreadable_times=unreadable,
-            unprofiled=self.unprofiled,
-            primary_version=self.primary.version(),
-            baseline_version=self.baseline.version() if self.baseline else None,
-            profile_version=self.profile.delta.version(),
-            drift_version=self.drift.delta.version(),
+            unprofiled=written.unprofiled,
+            primary_version=self.primary.version,
+            baseline_version=self.baseline.version if self.baseline else None,
+            profile_version=self.profile.version,
+            drift_version=self.drift.version,
         )
 
     def _state(self) -> State:
         state: State = {
-            "primary": str(self.primary.metadata().id),
-            "primary_version": self.primary.version(),
-            "baseline": str(self.baseline.metadata().id) if self.baseline else None,
-            "baseline_version": self.baseline.version() if self.baseline else None,
+            "primary": self.primary.identity,
+            "primary_version": self.primary.version,
+            "baseline": self.baseline.identity if self.baseline else None,
+            "baseline_version": self.baseline.version if self.baseline else None,
             "definition": self.definition.fingerprint(),
             "since": self.since,
         }
         return state | {"now": self.now} if self.definition.kind == "snapshot" else state
 
-    def _work(self, before: State | None) -> _Work:
+    def _drift_state(self) -> State:
+        written = self.profile.state()
+        version = written[1] if written else self.profile.version
+        return {"profile": self.profile.identity, "profile_version": version}
+
+    def _work(self, before: State | None) -> Work:
         """Compare what the latest refresh processed with what there is now."""
         state = self._state()
         afresh = before is None or any(
             before.get(name) != state[name] for name in ("primary", "definition", "since")
         )
-        other_baseline = before is None or any(
-            before.get(name) != state[name] for name in ("baseline", "baseline_version")
-        )
-        baseline = self.baseline is not None and (afresh or other_baseline)
+        baseline = self.baseline is not None and (afresh or self._other_baseline(before or {}, state))
         dropped = self.baseline is None and before is not None and before.get("baseline") is not None
         if self.definition.kind == "snapshot":
-            again = before != state
-            return _Work({None: [self.now] if again else []}, baseline or dropped)
+            again = before != state or state["primary_version"] is None
+            return Work({None: [self.now] if again else []}, baseline or dropped)
         if before is not None and before.get("primary") == state["primary"]:
             self.retention.keep()
-        if before is not None and not afresh:
+        if before is not None and not afresh and self.primary.version is not None:
             version = int(str(before["primary_version"]))
-            if version == state["primary_version"]:
-                return _Work({}, baseline or dropped)
-            change = change_since(
-                self.primary, version, self.engine, self.calendars, late_before=self.retention.since
-            )
+            if version == self.primary.version:
+                return Work({}, baseline or dropped)
+            change = self.primary.change_since(version, self.calendars, late_before=self.retention.since)
             if change is not None:
-                recomputable = self.retention.of_change(change, self.profile.delta)
+                recomputable = self.retention.of_change(change, self.profile)
                 windows: dict[str | None, list[int]] = {
                     name: self._within_lookback(starts) for name, starts in recomputable.items()
                 }
-                return _Work(windows, baseline or dropped)
+                return Work(windows, baseline or dropped)
         every: dict[str | None, list[int]] = {
             calendar.granularity: self._within_lookback(
-                self.retention.complete(list(self.engine.window_counts(calendar)))
+                self.retention.complete(list(self.primary.window_counts(calendar)))
             )
             for calendar in self.calendars
         }
-        return _Work(every, baseline=True, everything=not self.definition.enforce_lookback)
+        return Work(every, baseline=True, everything=not self.definition.enforce_lookback)
+
+    def _other_baseline(self, before: State, state: State) -> bool:
+        # A baseline without versions may be another at every look.
+        return state["baseline_version"] is None or any(
+            before.get(name) != state[name] for name in ("baseline", "baseline_version")
+        )
 
     def _within_lookback(self, starts: list[int]) -> list[int]:
         if not self.definition.enforce_lookback:
@@ -271,29 +283,31 @@ class _Refresh:
         horizon = self.now - self.definition.lookback_days * _DAY
         return [start for start in starts if start >= horizon]
 
-    def _write_profile(self, work: _Work, state: State, before: State | None) -> int:
+    def _write_profile(self, work: Work, before: State | None) -> Written:
+        state = self._state()
         if work.is_empty:
             if before != state:
                 self.profile.record(state)
-            return 0
-        return self.profile.replace(self._profile_rows(work), self._where(work), state)
+            return Written(0, 0, {})
+        wanted = [self._of_primary(work.windows)]
+        if work.baseline and self.baseline is not None:
+            wanted.append(self._of_baseline(self.baseline))
+        return self.engine.write_profile(self.profile, wanted, self._replaced(work), state)
 
-    def _where(self, work: _Work) -> str | None:
-        if work.everything:
-            return self.retention.outside
-        parts = [BASELINE_ROWS] if work.baseline else []
-        return " OR ".join(parts + self._spans(work.windows))
+    def _replaced(self, work: Work) -> RowsToReplace | None:
+        """Return the profile rows that go; None for all."""
+        if not work.everything:
+            return RowsToReplace(baseline=work.baseline, spans=self._spans(work.windows))
+        kept = self.retention.kept_rows_from
+        return None if kept is None else RowsToReplace(since=kept)
 
-    def _spans(self, windows: Mapping[str | None, list[int]]) -> list[str]:
-        spans = []
-        for granularity, starts in windows.items():
-            if not starts:
-                continue
-            if granularity is None:
-                spans.append(span_rows(None, [(start, start + 1) for start in starts]))
-            else:
-                spans.append(span_rows(granularity, self._calendar(granularity).runs(starts)))
-        return spans
+    def _spans(self, windows: Mapping[str | None, Sequence[int]]) -> dict[str | None, list[tuple[int, int]]]:
+        return {
+            granularity: [(start, start + 1) for start in starts]
+            if granularity is None
+            else self._calendar(granularity).runs(list(starts))
+            for granularity, starts in windows.items()
+        }
 
     def _calendar(self, granularity: str) -> Calendar:
         return Calendar(granularity, self.definition.week_anchor)
@@ -303,92 +317,85 @@ class _Refresh:
             return Window(moment(start), moment(start))
         return self._calendar(granularity).window(start)
 
-    def _profile_rows(self, work: _Work) -> Iterator[list[Cells]]:
-        columns = list(self.engine.columns.values())
-        rows = ProfileRows(
-            self.engine,
-            self.definition,
-            columns,
-            self.slicings,
-            "INPUT",
-            self.derived,
-            self.aggregates,
-            self.unprofiled,
+    def _of_primary(self, windows: Mapping[str | None, Sequence[int]]) -> Profiling[SourceType]:
+        return Profiling(
+            source=self.primary,
+            log_type="INPUT",
+            definition=self.definition,
+            columns=list(self.primary.columns.values()),
+            slicings=self.slicings,
+            aggregates=self.aggregates,
+            derived=self.derived,
+            windows=windows,
         )
-        for granularity, starts in work.windows.items():
-            if granularity is None:
-                window = self._window(None, starts[0]) if starts else None
-                if window is not None:
-                    yield from rows.of_table({"start": window.start, "end": window.end})
-                continue
-            calendar = self._calendar(granularity)
-            if starts:
-                yield from rows.of_windows(calendar, starts, self.engine.window_counts(calendar))
-        self.rows_read += rows.rows_read
-        if work.baseline and self.baseline is not None:
-            yield from self._baseline_rows(self.baseline)
 
-    def _baseline_rows(self, table: DeltaTable) -> Iterator[list[Cells]]:
-        with DuckDBEngine(table, timestamp_column=None) as engine:
-            slicings = []
-            for expression in self.definition.slicing_exprs:
-                try:
-                    slicings += engine.slicings([expression])
-                except (ColumnNotFoundError, InvalidValueError) as error:
-                    self.notes.append(f"The baseline has no slices of {expression!r}: {error}")
-            columns: list[Column] = [
-                column
-                for name, column in engine.columns.items()
-                if name in self.engine.columns and name != self.definition.timestamp_column
-            ]
+    def _of_baseline(self, baseline: SourceType) -> Profiling[SourceType]:
+        slicings = []
+        for expression in self.definition.slicing_exprs:
             try:
-                custom = aggregates(self.definition, engine.columns)
-            except ColumnNotFoundError as error:
-                custom = []
-                self.notes.append(f"The baseline has no aggregate custom metrics: {error}")
-            rows = ProfileRows(engine, self.definition, columns, slicings, "BASELINE", self.derived, custom)
-            yield from rows.of_table(None)
-            self.rows_read += rows.rows_read
-            for name, reason in rows.unprofiled.items():
-                self.unprofiled[f"baseline.{name}"] = reason
+                slicings += baseline.slicings([expression])
+            except (ColumnNotFoundError, InvalidValueError) as error:
+                self.notes.append(f"The baseline has no slices of {expression!r}: {error}")
+        columns: list[Column] = [
+            column
+            for name, column in baseline.columns.items()
+            if name in self.primary.columns and name != self.definition.timestamp_column
+        ]
+        try:
+            custom = aggregates(self.definition, baseline.columns)
+        except ColumnNotFoundError as error:
+            custom = []
+            self.notes.append(f"The baseline has no aggregate custom metrics: {error}")
+        return Profiling(
+            source=baseline,
+            log_type="BASELINE",
+            definition=self.definition,
+            columns=columns,
+            slicings=slicings,
+            aggregates=custom,
+            derived=self.derived,
+            windows={None: [None]},
+        )
 
-    def _write_drift(self, work: _Work, profile_before: int | None, state: State) -> int:
-        found = self.drift.state()
+    def _write_drift(self, work: Work, profile_before: int | None) -> int:
+        state, found = self._drift_state(), self.drift.state()
         if found is not None and found[0] == state:
             return 0
         expected = {"profile": self.profile.identity, "profile_version": profile_before}
         lagging = found is None or found[0] != expected
         afresh = lagging or work.everything or work.baseline
-        rows = DriftRows(self.profile.delta, self.definition, self.drift_metrics)
-        try:
-            windows = rows.windows() if afresh else self._and_after(rows, work.windows)
-            if not afresh and not any(windows.values()):
-                self.drift.record(state)
-                return 0
-            outside = self.retention.outside
-            if not afresh:
-                where: str | None = " OR ".join(self._spans(windows))
-            elif lagging or outside is None:
-                # Drift that lags is missing, or of another profile: then even old windows' is made anew.
-                where = None
-            else:
-                windows = self._changeable(windows, work.windows)
-                where = " OR ".join([outside, *self._spans(work.windows)])
-            made = (rows.of_windows(granularity, starts) for granularity, starts in windows.items())
-            return self.drift.replace(chain.from_iterable(made), where, state)
-        finally:
-            rows.close()
+        profiled = {granularity: list(counts) for granularity, counts in self.profile.window_counts().items()}
+        before = {
+            granularity: compared_with(self.definition, granularity, starts)
+            for granularity, starts in profiled.items()
+        }
+        windows = profiled if afresh else self._and_after(before, work.windows)
+        if not afresh and not any(windows.values()):
+            self.drift.record(state)
+            return 0
+        kept = self.retention.kept_rows_from
+        replaced: RowsToReplace | None = None
+        if not afresh:
+            replaced = RowsToReplace(spans=self._spans(windows))
+        elif not lagging and kept is not None:
+            # Drift that lags is missing, or of another profile: then even old windows' is made anew.
+            windows = self._changeable(windows, work.windows)
+            replaced = RowsToReplace(since=kept, spans=self._spans(work.windows))
+        there = {
+            granularity: [start for start in starts if start in set(profiled.get(granularity, ()))]
+            for granularity, starts in windows.items()
+        }
+        wanted = Drifting(self.definition, self.drift_metrics, there, before)
+        return self.engine.write_drift(self.drift, self.profile, wanted, replaced, state)
 
     def _and_after(
-        self, rows: DriftRows, windows: Mapping[str | None, list[int]]
+        self, before: Mapping[str | None, Mapping[int, int]], windows: Mapping[str | None, list[int]]
     ) -> dict[str | None, list[int]]:
         """Return windows and those that are compared with one of them."""
         both: dict[str | None, list[int]] = {}
         for granularity, starts in windows.items():
             if granularity is None:
-                after = [
-                    start for start in rows.windows().get(None, []) if rows.before(None, start) in starts
-                ]
+                after = [later for later, earlier in before.get(None, {}).items() if earlier in starts]
             else:
                 calendar = self._calendar(granularity)
                 after = [calendar.end_of(start) for start in starts]
@@ -408,31 +415,33 @@ class _Refresh:
             for granularity, starts in windows.items()
         }
 
-    def _message(self, work: _Work, profile_rows: int, drift_rows: int, unreadable: int) -> str:
+    def _message(self, work: Work, written: Written, drift_rows: int, unreadable: int) -> str:
+        version = self.primary.version
+        table = "the table" if version is None else f"version {version}"
         if work.is_empty and not drift_rows:
-            read = f"Read version {self.primary.version()}."
+            read = f"Read {table}."
             done = "No window had to be recomputed." if self.retention.message() else "Nothing had changed."
         else:
-            read = f"Read {self.rows_read} rows of version {self.primary.version()}."
-            done = f"Wrote {profile_rows} profile rows and {drift_rows} drift rows."
+            read = f"Read {written.rows_read} rows of {table}."
+            done = f"Wrote {written.rows} profile rows and {drift_rows} drift rows."
         parts = [
             read,
             *self._counted(work),
             done,
             self.retention.message(),
             f"{unreadable} rows without a readable timestamp belong to no window." if unreadable else "",
-            *(f"Column {name} could not be profiled: {why}." for name, why in self.unprofiled.items()),
+            *(f"Column {name} could not be profiled: {why}." for name, why in written.unprofiled.items()),
             *self.notes,
         ]
         return " ".join(part for part in parts if part)
 
-    def _counted(self, work: _Work) -> Iterator[str]:
+    def _counted(self, work: Work) -> Iterator[str]:
         """Return how many windows were recomputed, and how many were removed with their last row."""
         with_rows, without = [], []
         for granularity, starts in work.windows.items():
             if granularity is None or not starts:
                 continue
-            filled = len(self.engine.window_counts(self._calendar(granularity)).keys() & set(starts))
+            filled = len(self.primary.window_counts(self._calendar(granularity)).keys() & set(starts))
             with_rows += [f"{filled} of {granularity}"] if filled else []
             without += [f"{len(starts) - filled} of {granularity}"] if filled < len(starts) else []
         if with_rows:

@@ -11,21 +11,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from databricks_monitoring.errors import MetricError
-from databricks_monitoring.metrics.engines import delta_scan
-from databricks_monitoring.metrics.engines.duckdb import connect
-from databricks_monitoring.metrics.metric_table import rows_from
 from databricks_monitoring.metrics.windows import microseconds, moment
 from databricks_monitoring.names import RETAINED_SINCE_PROPERTY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from deltalake import DeltaTable
-
+    from databricks_monitoring.metrics.engines.protocol import MetricTable, Source
     from databricks_monitoring.metrics.plan import Change
 
 
-def retained_since(table: DeltaTable) -> int | None:
+def retained_since(source: Source) -> int | None:
     """Return the moment (microseconds) since when a table has all its rows; None if it never lost any.
 
     Raises
@@ -33,14 +29,14 @@ def retained_since(table: DeltaTable) -> int | None:
     MetricError
         If the property that says so is not a time.
     """
-    text = table.metadata().configuration.get(RETAINED_SINCE_PROPERTY)
+    text = source.properties.get(RETAINED_SINCE_PROPERTY)
     if text is None:
         return None
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise MetricError(
-            f"Property {RETAINED_SINCE_PROPERTY} of the table at {table.table_uri} is {text!r}; expected a "
+            f"Property {RETAINED_SINCE_PROPERTY} of the table at {source.name} is {text!r}; expected a "
             "time such as 2026-11-01T00:00:00+00:00. Set it to the time from which on no row was deleted."
         ) from None
     return microseconds(found if found.tzinfo else found.replace(tzinfo=UTC))
@@ -72,11 +68,6 @@ class Retention:
         """Keep the metric rows of windows that began before the cut: they describe this very table."""
         self.kept_rows_from = self.since
 
-    @property
-    def outside(self) -> str | None:
-        """Predicate of the metric rows that may be replaced; None if all may."""
-        return None if self.kept_rows_from is None else rows_from(self.kept_rows_from)
-
     def may_change(self, granularity: str | None, start: int) -> bool:
         """Whether the metric rows of a window may be replaced."""
         return granularity is None or self.kept_rows_from is None or start >= self.kept_rows_from
@@ -87,7 +78,7 @@ class Retention:
         self._passed_over |= self.kept_rows_from is not None or len(found) < len(starts)
         return found
 
-    def of_change(self, change: Change, profile: DeltaTable) -> dict[str, list[int]]:
+    def of_change(self, change: Change, profile: MetricTable) -> dict[str, list[int]]:
         """Return the windows of a change that may be recomputed: complete ones, and old ones never computed.
 
         One without metrics had no rows when the metrics were last computed, so retention took none from it.
@@ -126,15 +117,10 @@ def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} of {granularity}" for granularity, count in counts.items() if count)
 
 
-def computed_windows(profile: DeltaTable, before: int) -> dict[str, set[int]]:
+def computed_windows(profile: MetricTable, before: int) -> dict[str, set[int]]:
     """Return the windows that a profile table has rows of and that start before a moment, by granularity."""
-    with connect() as connection:
-        rows = connection.sql(
-            'SELECT DISTINCT granularity, epoch_us("window"."start") AS s '  # noqa: S608 - our own query
-            f"FROM ({delta_scan.scan(profile)}) WHERE log_type = 'INPUT' AND granularity IS NOT NULL "
-            f"AND s < {before}"
-        ).fetchall()
-    found: dict[str, set[int]] = {}
-    for granularity, start in rows:
-        found.setdefault(str(granularity), set()).add(int(start))
-    return found
+    return {
+        granularity: {start for start in counts if start < before}
+        for granularity, counts in profile.window_counts().items()
+        if granularity is not None
+    }

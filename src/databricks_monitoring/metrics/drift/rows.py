@@ -1,16 +1,12 @@
-"""Drift rows, from the profile table alone."""
+"""Drift rows, from profile rows alone."""
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from databricks_monitoring.metrics.drift.cells import ProfileRow, drift_cells
-from databricks_monitoring.metrics.engines import delta_scan
-from databricks_monitoring.metrics.engines.duckdb import connect
 from databricks_monitoring.metrics.windows import Calendar, Window, moment
 from databricks_monitoring.names import ALL_MODELS
 
@@ -18,15 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
-    from deltalake import DeltaTable
 
     from databricks_monitoring.metrics.arrays import Floats
-    from databricks_monitoring.metrics.custom import DriftMetrics
     from databricks_monitoring.metrics.definition import MonitorDefinition
     from databricks_monitoring.metrics.profile.cells import Cells
 
-_ROWS_AT_ONCE = 10_000
-"""Profile rows held in memory at once (8 kB each, their quantiles), unless one window has more."""
+START = "@start"
+"""Column with the start of a profile row's window in microseconds, NULL for the baseline's."""
 
 _READ = (
     "count",
@@ -39,7 +33,6 @@ _READ = (
     "non_null_columns",
     "frequent_items",
 )
-_START = 'epoch_us("window"."start")'
 
 
 @dataclass(frozen=True)
@@ -55,101 +48,99 @@ class Key:
 Profile = dict[Key, ProfileRow]
 """The profile rows of one window, or of the baseline."""
 
+Compared = tuple["Cells", "Mapping[str, object]", "Mapping[str, object]"]
+"""A drift row, and what custom metrics read of the two profile rows it compares."""
+
+
+def columns_read(definition: MonitorDefinition, besides: Sequence[str]) -> list[str]:
+    """Return the columns of the profile table that drift is computed from, `window` aside."""
+    model = [definition.model_id_column] if definition.model_id_column else []
+    keys = ["slice_key", "slice_value", *model, "column_name"]
+    return list(dict.fromkeys([*keys, "quantiles", *_READ, *besides]))
+
+
+def profiles_of(
+    table: pa.Table, definition: MonitorDefinition, besides: Sequence[str]
+) -> dict[int | None, Profile]:
+    """Return profile rows by their window's start, None for the baseline's.
+
+    Parameters
+    ----------
+    table
+        `START` and the `columns_read`.
+    besides
+        Columns that custom drift metrics read.
+    """
+    keys = [
+        table.column(name).to_pylist() if name else [None] * table.num_rows
+        for name in ("slice_key", "slice_value", definition.model_id_column, "column_name")
+    ]
+    quantiles = _quantiles(table.column("quantiles"))
+    read = {name: table.column(name).to_pylist() for name in _READ}
+    more = {name: table.column(name).to_pylist() for name in besides}
+    profiles: dict[int | None, Profile] = {}
+    for at, start in enumerate(table.column(START).to_pylist()):
+        cells = {name: values[at] for name, values in read.items()}
+        items = cells.pop("frequent_items")
+        pairs = None if items is None else [(item["item"], item["count"]) for item in items]
+        custom = {name: values[at] for name, values in more.items()}
+        row = ProfileRow(**cells, frequent_items=pairs, quantiles=quantiles[at], besides=custom)
+        slice_key, slice_value, model, column = (key[at] for key in keys)
+        profiles.setdefault(start, {})[Key(slice_key, slice_value, model, str(column))] = row
+    return profiles
+
+
+def compared_with(
+    definition: MonitorDefinition, granularity: str | None, starts: Sequence[int]
+) -> dict[int, int]:
+    """Return the window that each is compared with, where there is one.
+
+    Parameters
+    ----------
+    starts
+        All profiled windows of the granularity, ascending.
+    """
+    if granularity is None:
+        return {after: before for before, after in pairwise(starts)}
+    calendar = Calendar(granularity, definition.week_anchor)
+    present = set(starts)
+    earlier = {start: calendar.before(start) for start in starts}
+    return {start: before for start, before in earlier.items() if before in present}
+
 
 class DriftRows:
     """Computes drift rows.
 
     Parameters
     ----------
-    profile
-        The profile table, as committed.
     definition
         The monitor's.
-    custom
-        Adds the custom drift metrics to finished rows.
+    baseline
+        The baseline's profile rows; empty if there are none.
     """
 
-    def __init__(self, profile: DeltaTable, definition: MonitorDefinition, custom: DriftMetrics) -> None:
+    def __init__(self, definition: MonitorDefinition, baseline: Profile) -> None:
         self._definition = definition
-        self._custom = custom
-        self._read_besides = sorted(custom.used)
-        self._connection = connect()
-        self._connection.execute(f"CREATE VIEW profile AS {delta_scan.scan(profile)}")
-        model = definition.model_id_column
-        self._model = delta_scan.quoted(model) if model else "NULL"
-        self._counts = self._count_windows()
-        self._baseline = self._read("log_type = 'BASELINE'").get(None, {})
-        self._baseline_models = {key.model_id for key in self._baseline}
-        self._baseline_columns = {key.column_name for key in self._baseline}
+        self._baseline = baseline
+        self._baseline_models = {key.model_id for key in baseline}
+        self._baseline_columns = {key.column_name for key in baseline}
 
-    def close(self) -> None:
-        """Release the connection."""
-        self._connection.close()
-
-    def _count_windows(self) -> dict[str | None, dict[int, int]]:
-        rows = self._connection.sql(
-            f"SELECT granularity, {_START} AS s, count(*) FROM profile WHERE log_type = 'INPUT' "  # noqa: S608
-            "GROUP BY ALL ORDER BY s"
-        ).fetchall()
-        counts: dict[str | None, dict[int, int]] = {}
-        for granularity, start, count in rows:
-            counts.setdefault(granularity, {})[int(start)] = int(count)
-        return counts
-
-    def windows(self) -> dict[str | None, list[int]]:
-        """Return the starts of all profiled windows, ascending, by granularity."""
-        return {granularity: list(counts) for granularity, counts in self._counts.items()}
-
-    def before(self, granularity: str | None, start: int) -> int | None:
-        """Return the start of the window that a window is compared with, None if there is none."""
-        return self._before(granularity).get(start)
-
-    def _before(self, granularity: str | None) -> dict[int, int]:
-        starts = list(self._counts.get(granularity, {}))
-        if granularity is None:
-            return {after: before for before, after in pairwise(starts)}
-        calendar = Calendar(granularity, self._definition.week_anchor)
-        present = set(starts)
-        earlier = {start: calendar.before(start) for start in starts}
-        return {start: before for start, before in earlier.items() if before in present}
-
-    def of_windows(self, granularity: str | None, starts: Sequence[int]) -> Iterator[list[Cells]]:
-        """Return the drift rows of windows, those of a few windows at a time."""
-        before = self._before(granularity)
-        for chunk in self._chunks(granularity, starts):
-            wanted = sorted({*chunk, *(before[start] for start in chunk if start in before)})
-            listed = ", ".join(map(str, wanted))
-            size = "IS NULL" if granularity is None else f"= '{granularity}'"
-            profiles = self._read(f"log_type = 'INPUT' AND granularity {size} AND {_START} IN ({listed})")
-            with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-                made = threads.map(
-                    lambda start, read=profiles: list(
-                        self._of_window(granularity, start, before.get(start), read)
-                    ),
-                    chunk,
-                )
-                yield from map(self._custom.added, made)
-
-    def _chunks(self, granularity: str | None, starts: Sequence[int]) -> Iterator[list[int]]:
-        counts = self._counts.get(granularity, {})
-        chunk: list[int] = []
-        rows = 0
-        for start in sorted(start for start in starts if start in counts):
-            if chunk and rows + counts[start] > _ROWS_AT_ONCE:
-                yield chunk
-                chunk, rows = [], 0
-            chunk.append(start)
-            rows += counts[start]
-        if chunk:
-            yield chunk
-
-    def _of_window(
+    def of_window(
         self,
         granularity: str | None,
         start: int,
         before: int | None,
         profiles: Mapping[int | None, Profile],
-    ) -> Iterator[tuple[Cells, Mapping[str, object], Mapping[str, object]]]:
+    ) -> Iterator[Compared]:
+        """Return the drift rows of a window.
+
+        Parameters
+        ----------
+        start, before
+            The window, and the one that it is compared with.
+        profiles
+            The profile rows of both, by their start.
+        """
         current = profiles[start]
         earlier = profiles.get(before, {}) if before is not None else {}
         for key, row in current.items():
@@ -194,29 +185,6 @@ class DriftRows:
         else:
             window = Calendar(granularity, self._definition.week_anchor).window(start)
         return {"start": window.start, "end": window.end}
-
-    def _read(self, where: str) -> dict[int | None, Profile]:
-        """Return profile rows by their window's start, None for the baseline's."""
-        columns = ", ".join(delta_scan.quoted(name) for name in (*_READ, *self._read_besides))
-        table = self._connection.sql(
-            f"SELECT {_START}, slice_key, slice_value, {self._model}, column_name, quantiles, {columns} "  # noqa: S608
-            f"FROM profile WHERE {where}"
-        ).to_arrow_table()
-        starts, *keys = (table.column(at).to_pylist() for at in range(5))
-        quantiles = _quantiles(table.column(5))
-        read = dict(zip(_READ, (table.column(at + 6).to_pylist() for at in range(len(_READ))), strict=True))
-        besides = {
-            name: table.column(at + 6 + len(_READ)).to_pylist() for at, name in enumerate(self._read_besides)
-        }
-        profiles: dict[int | None, Profile] = {}
-        for at, start in enumerate(starts):
-            cells = {name: values[at] for name, values in read.items()}
-            items = cells.pop("frequent_items")
-            pairs = None if items is None else [(item["item"], item["count"]) for item in items]
-            more = {name: values[at] for name, values in besides.items()}
-            row = ProfileRow(**cells, frequent_items=pairs, quantiles=quantiles[at], besides=more)
-            profiles.setdefault(start, {})[Key(*(key[at] for key in keys))] = row
-        return profiles
 
 
 def _quantiles(column: pa.ChunkedArray) -> list[Floats | None]:

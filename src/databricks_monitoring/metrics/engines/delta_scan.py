@@ -11,8 +11,6 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
-from deltalake.exceptions import DeltaError
-
 from databricks_monitoring.errors import MetricError
 
 if TYPE_CHECKING:
@@ -196,6 +194,8 @@ def _refuse_deletion_vectors(table: DeltaTable) -> None:
     """
     if "deletionVectors" not in (table.protocol().reader_features or []):
         return
+    from deltalake.exceptions import DeltaError  # noqa: PLC0415 - workers of a cluster have no deltalake
+
     try:
         vectors = table.deletion_vectors().read_all().num_rows
         found = f"{vectors} of its {len(table.file_uris())} data files have one"

@@ -1,31 +1,36 @@
-"""DuckDB brings the rows of a Delta snapshot: it reads, projects, casts, filters and evaluates SQL."""
+"""DuckDB brings the rows of a relation: it reads, projects, casts, filters and evaluates SQL."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from databricks_monitoring.errors import InvalidValueError, UnsupportedColumnError
-from databricks_monitoring.metrics.columns import Column, ColumnClass, columns_of
+from databricks_monitoring.metrics.columns import Column, ColumnClass
 from databricks_monitoring.metrics.engines import delta_scan
 from databricks_monitoring.metrics.engines.base import Rows, column_from_arrow, whole_numbers
 from databricks_monitoring.metrics.slices import Slicing, row_expression, text_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from types import TracebackType
 
     import pyarrow as pa
-    from deltalake import DeltaTable
 
     from databricks_monitoring.metrics.windows import Calendar
 
-_MICROS = '"@micros"'
+MICROS = '"@micros"'
+"""Column with the time of a row in microseconds since the epoch, NULL where it is none."""
+
 _ROWS = '"@rows"'
+
+Relation = Callable[[duckdb.DuckDBPyConnection], str]
+"""Makes rows known to a connection and returns a SELECT over them."""
+
 _MICROS_OF = {
     "timestamp": "epoch_us({0})",
     "timestamp_ntz": "epoch_us({0})",
@@ -89,60 +94,86 @@ def value_sql(column: Column, *, as_text: bool = False) -> str:
     return f"CAST({name} AS VARCHAR)"
 
 
-@dataclass(frozen=True)
-class Fingerprint:
-    """What tells whether the rows of a window changed: how many there are, and the sum of their hashes."""
+def arrow_relation(rows: pa.Table, columns: Mapping[str, Column]) -> Relation:
+    """Return the rows of an Arrow table, which another engine brought, as a relation with these columns."""
 
-    rows: int
-    hashes: int
+    def relation(connection: duckdb.DuckDBPyConnection) -> str:
+        connection.register("@arrow", rows)
+        picked = [
+            f"CAST({delta_scan.quoted(name)} AS {column.sql_type}) AS {delta_scan.quoted(name)}"
+            for name, column in columns.items()
+        ]
+        # A table without columns still has rows.
+        return f'SELECT {", ".join(picked) or "NULL"} FROM "@arrow"'  # noqa: S608 - our own names
+
+    return relation
 
 
 class DuckDBEngine:
-    """Reads one Delta snapshot.
+    """Reads the rows of one relation, which it opens when first asked.
 
     Parameters
     ----------
-    table
-        The snapshot; later commits to the table are not seen.
+    relation
+        Makes the rows known to a connection and returns a SELECT that has exactly `columns`.
+    columns
+        The columns by name, in order.
+    version
+        Version of the table that the rows are of; None for one without versions.
     timestamp_column
         Time of a row; None for a table without windows.
     since
         Rows before this moment (microseconds) are not read.
     """
 
-    def __init__(self, table: DeltaTable, *, timestamp_column: str | None, since: int | None = None) -> None:
-        self._table = table
-        self.columns = columns_of(table)
-        self.version = table.version()
-        self._micros = micros_sql(self.columns[timestamp_column]) if timestamp_column else None
-        self._since = since
-        self._connection = connect()
-        self._connection.execute(f"CREATE VIEW {_ROWS} AS {self._source()}")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    def __init__(
+        self,
+        relation: Relation,
+        columns: Mapping[str, Column],
+        *,
+        version: int | None,
+        timestamp_column: str | None,
+        since: int | None = None,
     ) -> None:
-        self._connection.close()
+        self.columns = columns
+        self.version = version
+        self._relation = relation
+        self._micros = micros_sql(columns[timestamp_column]) if timestamp_column else None
+        self._since = since
 
-    def _source(self, files: Sequence[str] | None = None) -> str:
-        scanned = delta_scan.scan(self._table, files=files)
-        return f"SELECT *, {self._micros or 'NULL'} AS {_MICROS} FROM ({scanned})"  # noqa: S608
+    @cached_property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection, with the rows in it."""
+        connection = connect()
+        connection.execute(f"CREATE VIEW {_ROWS} AS {self.with_micros(self._relation(connection))}")
+        return connection
+
+    def close(self) -> None:
+        """Release the connection, if there ever was one."""
+        if "connection" in self.__dict__:
+            self.connection.close()
+
+    def with_micros(self, select: str) -> str:
+        """Return a SELECT over rows of this table with the time of each besides."""
+        return f"SELECT *, {self._micros or 'NULL'} AS {MICROS} FROM ({select})"  # noqa: S608
 
     def _where(self, span: tuple[int, int] | None) -> str:
-        conditions = [] if self._since is None else [f"{_MICROS} >= {self._since}"]
+        conditions = [] if self._since is None else [f"{MICROS} >= {self._since}"]
         if span is not None:
-            conditions += [f"{_MICROS} >= {span[0]}", f"{_MICROS} < {span[1]}"]
+            conditions += [f"{MICROS} >= {span[0]}", f"{MICROS} < {span[1]}"]
         return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+    @property
+    def timed(self) -> str:
+        """The condition of the rows that belong to a window."""
+        return self._where(None) or f" WHERE {MICROS} IS NOT NULL"
 
     def types(self, expressions: Iterable[str]) -> list[str]:
         """Return DuckDB's type of each expression over a row."""
         listed = list(expressions)
         if not listed:
             return []
-        described = self._connection.sql(
+        described = self.connection.sql(
             f"DESCRIBE SELECT {', '.join(listed)} FROM {_ROWS}"  # noqa: S608
         ).fetchall()
         return [str(row[1]) for row in described]
@@ -168,75 +199,37 @@ class DuckDBEngine:
     def distinct_counts(self, expressions: Iterable[str]) -> list[int]:
         """Return about how many distinct values each expression has."""
         counted = ", ".join(f"approx_count_distinct({expression})" for expression in expressions)
-        [row] = self._connection.sql(f"SELECT {counted} FROM {_ROWS}").fetchall()  # noqa: S608
+        [row] = self.connection.sql(f"SELECT {counted} FROM {_ROWS}").fetchall()  # noqa: S608
         return [int(value) for value in row]
 
     def values(self, expression: str) -> list[str]:
         """Return the distinct non-null values of an expression as text, ascending."""
-        rows = self._connection.sql(
+        rows = self.connection.sql(
             f"SELECT DISTINCT CAST(v AS VARCHAR) AS v FROM (SELECT {expression} AS v FROM {_ROWS}) "  # noqa: S608
             "WHERE v IS NOT NULL ORDER BY v"
         ).fetchall()
         return [str(row[0]) for row in rows]
 
     def count(self) -> int:
-        """Return the number of rows of the snapshot."""
+        """Return the number of rows."""
         return self._number(f"SELECT count(*) FROM {_ROWS}")  # noqa: S608
 
     def unreadable_times(self) -> int:
         """Return the number of rows whose time is NULL or cannot be read."""
         if self._micros is None:
             return 0
-        return self._number(f"SELECT count(*) FROM {_ROWS} WHERE {_MICROS} IS NULL")  # noqa: S608
+        return self._number(f"SELECT count(*) FROM {_ROWS} WHERE {MICROS} IS NULL")  # noqa: S608
 
     def _number(self, query: str) -> int:
-        [(number,)] = self._connection.sql(query).fetchall()
+        [(number,)] = self.connection.sql(query).fetchall()
         return int(number)
 
     def window_counts(self, calendar: Calendar) -> dict[int, int]:
         """Return the number of rows of every window that has rows, by the window's start, ascending."""
-        where = self._where(None) or f" WHERE {_MICROS} IS NOT NULL"
-        rows = self._connection.sql(
-            f"SELECT {calendar.start_sql(_MICROS)} AS s, count(*) FROM {_ROWS}{where} GROUP BY s ORDER BY s"  # noqa: S608
+        rows = self.connection.sql(
+            f"SELECT {calendar.start_sql(MICROS)} AS s, count(*) FROM {_ROWS}{self.timed} "  # noqa: S608
+            "GROUP BY s ORDER BY s"
         ).fetchall()
-        return {int(start): int(count) for start, count in rows}
-
-    def fingerprints(self, calendar: Calendar, files: Sequence[str]) -> dict[int, Fingerprint]:
-        """Return the fingerprint of the rows that some data files hold of each window.
-
-        Two sets of files hold the same rows of a window exactly if their fingerprints agree (up to a
-        collision of sums of 64-bit hashes), in whatever order and files the rows lie.
-        """
-        if not files:
-            return {}
-        names = ", ".join(delta_scan.quoted(name) for name in self.columns)
-        where = self._where(None) or f" WHERE {_MICROS} IS NOT NULL"
-        rows = self._connection.sql(
-            f"SELECT {calendar.start_sql(_MICROS)} AS s, count(*), sum(CAST(hash({names}) AS HUGEINT)) "  # noqa: S608
-            f"FROM ({self._source(files)}){where} GROUP BY s"
-        ).fetchall()
-        return {int(start): Fingerprint(int(count), int(hashes)) for start, count, hashes in rows}
-
-    def new_rows(
-        self, calendar: Calendar, removed: Sequence[str], added: Sequence[str], before: int
-    ) -> dict[int, int]:
-        """Return how many rows added files hold that removed ones do not, by the start of their window.
-
-        Parameters
-        ----------
-        removed, added
-            Data files.
-        before
-            Only windows that start before this moment, in microseconds.
-        """
-        names = ", ".join(delta_scan.quoted(name) for name in self.columns)
-        start = calendar.start_sql(_MICROS)
-        where = (self._where(None) or f" WHERE {_MICROS} IS NOT NULL") + f" AND {start} < {before}"
-        either = " EXCEPT ALL ".join(
-            f"SELECT {start} AS s, hash({names}) AS h FROM ({self._source(files)}){where}"  # noqa: S608
-            for files in (added, removed)
-        )
-        rows = self._connection.sql(f"SELECT s, count(*) FROM ({either}) GROUP BY s").fetchall()  # noqa: S608
         return {int(start): int(count) for start, count in rows}
 
     def read(self, projections: Mapping[str, str], span: tuple[int, int] | None = None) -> Rows:
@@ -252,7 +245,7 @@ class DuckDBEngine:
         # What is asked for under several names travels once.
         asked = list(dict.fromkeys(projections.values()))
         picked = [f'{sql} AS "{position}"' for position, sql in enumerate(asked)]
-        table = self._arrow(f"SELECT {', '.join([_MICROS, *picked])} FROM {_ROWS}{self._where(span)}")  # noqa: S608
+        table = self._arrow(f"SELECT {', '.join([MICROS, *picked])} FROM {_ROWS}{self._where(span)}")  # noqa: S608
         micros = whole_numbers(table.column(0)) if self._micros else None
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
             read = dict(zip(asked, threads.map(column_from_arrow, table.columns[1:]), strict=True))
@@ -260,16 +253,16 @@ class DuckDBEngine:
 
     def window_start(self, calendar: Calendar) -> str:
         """Return the SQL of the start of a row's window."""
-        return calendar.start_sql(_MICROS)
+        return calendar.start_sql(MICROS)
 
     def aggregate(
         self, expressions: Sequence[str], keys: Sequence[str], span: tuple[int, int] | None = None
     ) -> list[tuple[object, ...]]:
         """Return aggregates per distinct combination of key expressions: the keys, then the aggregates."""
         grouped = f" GROUP BY {', '.join(str(at + 1) for at in range(len(keys)))}" if keys else ""
-        return self._connection.sql(
+        return self.connection.sql(
             f"SELECT {', '.join([*keys, *expressions])} FROM {_ROWS}{self._where(span)}{grouped}"  # noqa: S608
         ).fetchall()
 
     def _arrow(self, query: str) -> pa.Table:
-        return self._connection.sql(query).to_arrow_table()
+        return self.connection.sql(query).to_arrow_table()

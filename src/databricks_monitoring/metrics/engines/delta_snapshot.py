@@ -1,0 +1,155 @@
+"""One version of a Delta table on this machine's disk, and what changed in it since an earlier one."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from databricks_monitoring.metrics.columns import columns_of
+from databricks_monitoring.metrics.engines import delta_scan
+from databricks_monitoring.metrics.engines.duckdb import MICROS, DuckDBEngine
+from databricks_monitoring.metrics.plan import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from databricks_monitoring.metrics.windows import Calendar
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What tells whether the rows of a window changed: how many there are, and the sum of their hashes."""
+
+    rows: int
+    hashes: int
+
+
+class DeltaSnapshot(DuckDBEngine):
+    """Reads one Delta snapshot; later commits to the table are not seen.
+
+    Parameters
+    ----------
+    path
+        Folder of the table.
+    timestamp_column
+        Time of a row; None for a table without windows.
+    since
+        Rows before this moment (microseconds) are not read.
+    """
+
+    def __init__(self, path: Path, *, timestamp_column: str | None, since: int | None = None) -> None:
+        self._table = DeltaTable(str(path))
+        super().__init__(
+            lambda _: delta_scan.scan(self._table),
+            columns_of(self._table.schema().to_json()),
+            version=self._table.version(),
+            timestamp_column=timestamp_column,
+            since=since,
+        )
+
+    @property
+    def name(self) -> str:
+        """The table's address."""
+        return str(self._table.table_uri)
+
+    @cached_property
+    def identity(self) -> str:
+        """The table's own id, new for every table created."""
+        return str(self._table.metadata().id)
+
+    @property
+    def properties(self) -> Mapping[str, str]:
+        """The table's properties."""
+        found: dict[str, str] = self._table.metadata().configuration
+        return found
+
+    def change_since(
+        self, version: int, calendars: Sequence[Calendar], *, late_before: int | None
+    ) -> Change | None:
+        """Return what differs from an earlier version; None if that can no longer be told.
+
+        Parameters
+        ----------
+        late_before
+            Count the new rows of windows that start before this moment, in microseconds.
+
+        Notes
+        -----
+        Only data files that one version has and the other has not are read. Their rows are compared by
+        window, as counts and sums of row hashes: a file rewritten with the same rows touches no window, a row
+        that moved touches the one it left and the one it came to.
+        """
+        try:
+            earlier = DeltaTable(self._table.table_uri, version=version)
+            before = {delta_scan.local_path(uri) for uri in earlier.file_uris()}
+        except DeltaError as error:
+            logger.info("version %d of %s cannot be read: %s", version, self.name, error)
+            return None
+        after = {delta_scan.local_path(uri) for uri in self._table.file_uris()}
+        removed, added = sorted(before - after), sorted(after - before)
+        gone = [path for path in removed if not Path(path).exists()]
+        if gone:
+            logger.info("%d data files of version %d are gone", len(gone), version)
+            return None
+        windows, late_rows = {}, {}
+        for calendar in calendars:
+            try:
+                old, new = self.fingerprints(calendar, removed), self.fingerprints(calendar, added)
+            except duckdb.Error as error:
+                # A column that cannot be read is left out of profiles, but it hides which rows changed.
+                logger.info("changes since version %d cannot be told: %s", version, error)
+                return None
+            differing = {start for start in old.keys() | new.keys() if old.get(start) != new.get(start)}
+            windows[calendar.granularity] = sorted(differing)
+            if late_before is not None and any(start < late_before for start in differing):
+                late_rows[calendar.granularity] = self.new_rows(calendar, removed, added, late_before)
+        return Change(windows, late_rows)
+
+    def _of_files(self, files: Sequence[str]) -> str:
+        return self.with_micros(delta_scan.scan(self._table, files=files))
+
+    def fingerprints(self, calendar: Calendar, files: Sequence[str]) -> dict[int, Fingerprint]:
+        """Return the fingerprint of the rows that some data files hold of each window.
+
+        Two sets of files hold the same rows of a window exactly if their fingerprints agree (up to a
+        collision of sums of 64-bit hashes), in whatever order and files the rows lie.
+        """
+        if not files:
+            return {}
+        names = ", ".join(delta_scan.quoted(name) for name in self.columns)
+        rows = self.connection.sql(
+            f"SELECT {calendar.start_sql(MICROS)} AS s, count(*), sum(CAST(hash({names}) AS HUGEINT)) "  # noqa: S608
+            f"FROM ({self._of_files(files)}){self.timed} GROUP BY s"
+        ).fetchall()
+        return {int(start): Fingerprint(int(count), int(hashes)) for start, count, hashes in rows}
+
+    def new_rows(
+        self, calendar: Calendar, removed: Sequence[str], added: Sequence[str], before: int
+    ) -> dict[int, int]:
+        """Return how many rows added files hold that removed ones do not, by the start of their window.
+
+        Parameters
+        ----------
+        removed, added
+            Data files.
+        before
+            Only windows that start before this moment, in microseconds.
+        """
+        names = ", ".join(delta_scan.quoted(name) for name in self.columns)
+        start = calendar.start_sql(MICROS)
+        where = (self._where(None) or f" WHERE {MICROS} IS NOT NULL") + f" AND {start} < {before}"
+        either = " EXCEPT ALL ".join(
+            f"SELECT {start} AS s, hash({names}) AS h FROM ({self._of_files(files)}){where}"  # noqa: S608
+            for files in (added, removed)
+        )
+        rows = self.connection.sql(f"SELECT s, count(*) FROM ({either}) GROUP BY s").fetchall()  # noqa: S608
+        return {int(start): int(count) for start, count in rows}
