@@ -37,6 +37,7 @@ SERVICES = (
     "services.serving_endpoints",
     "services.serving_permissions",
     "services.invocations",
+    "services.secrets",
     "services.data_quality",
     "services.quality_monitors",
     "services.dashboards",

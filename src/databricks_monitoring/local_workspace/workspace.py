@@ -9,6 +9,7 @@ from databricks_monitoring.local_workspace.catalog.tables import Tables
 from databricks_monitoring.local_workspace.clock import WorkspaceClock
 from databricks_monitoring.local_workspace.endpoints.endpoints import Endpoints
 from databricks_monitoring.local_workspace.monitors.monitors import Monitors
+from databricks_monitoring.local_workspace.secret_scopes import SecretScopes
 from databricks_monitoring.local_workspace.sql.engine import SqlEngine
 from databricks_monitoring.local_workspace.storage import Store
 from databricks_monitoring.local_workspace.tracking.artifacts import Artifacts
@@ -33,6 +34,7 @@ class Workspace:
     clock: WorkspaceClock
     tables: Tables
     sql: SqlEngine
+    secrets: SecretScopes
     endpoints: Endpoints
     monitors: Monitors
     models: Models
@@ -46,6 +48,7 @@ class Workspace:
         store = Store(root / "workspace.db")
         clock = WorkspaceClock(store)
         tables = Tables(root, store, clock)
+        secrets = SecretScopes(root, clock)
         return cls(
             root=root,
             url=url,
@@ -54,7 +57,8 @@ class Workspace:
             clock=clock,
             tables=tables,
             sql=SqlEngine(tables, clock, root=root),
-            endpoints=Endpoints(root, store, clock, tables),
+            secrets=secrets,
+            endpoints=Endpoints(root, store, clock, tables, secrets),
             monitors=Monitors(store, clock, tables, root=root),
             models=Models(store, clock, tables),
             mlflow=MlflowServer(root / "mlflow"),
@@ -73,4 +77,5 @@ class Workspace:
         self.monitors.close()
         self.endpoints.close()
         self.mlflow.close()
+        self.secrets.close()
         self.store.close()

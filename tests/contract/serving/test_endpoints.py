@@ -172,7 +172,9 @@ def _version(client: WorkspaceClient, name: str) -> int | None:
         ({"workload_type": "GPU_SMALL"}, InvalidParameterValue, "GPU"),
         ({"name": "a b"}, InvalidParameterValue, "letters"),
         ({"max_provisioned_concurrency": 8}, InvalidParameterValue, "not both"),
-        ({"environment_vars": {"KEY": "{{secrets/a/b}}"}}, InvalidParameterValue, "KEY"),
+        ({"environment_vars": {"KEY": "{{secrets/a/b}} and more"}}, InvalidParameterValue, "whole value"),
+        ({"environment_vars": {"A KEY": "text"}}, InvalidParameterValue, "A KEY"),
+        ({"environment_vars": {"KEY": 1}}, InvalidParameterValue, "KEY: expected a text"),
     ],
 )
 def test_a_served_entity_that_cannot_be_served_is_refused(

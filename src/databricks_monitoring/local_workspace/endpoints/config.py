@@ -9,6 +9,7 @@ from databricks.sdk.errors import BadRequest, InvalidParameterValue
 from databricks.sdk.service.serving import ServedEntityInput, ServingModelWorkloadType
 
 from databricks_monitoring.errors import InvalidNameError
+from databricks_monitoring.local_workspace.endpoints.environment import check_variables
 from databricks_monitoring.local_workspace.endpoints.record import (
     PLACES,
     ConfigRecord,
@@ -135,7 +136,7 @@ def _entity(entity: ServedEntityInput, models: ServedModels, now_ms: int) -> Ent
         scale_to_zero_enabled=bool(entity.scale_to_zero_enabled),
         min_provisioned_concurrency=low,
         max_provisioned_concurrency=high,
-        environment_vars=_environment(entity.environment_vars or {}),
+        environment_vars=check_variables(entity.environment_vars or {}),
         creation_timestamp=now_ms,
         creator=USER_NAME,
     )
@@ -183,16 +184,6 @@ def _workload_type(wanted: ServingModelWorkloadType | None) -> str:
     if value not in _CPU:
         raise InvalidParameterValue(f"workload_type {value} is not available: a local workspace has no GPU.")
     return value
-
-
-def _environment(variables: dict[str, str]) -> dict[str, str]:
-    secret = sorted(name for name, value in variables.items() if "{{secrets/" in value.replace(" ", ""))
-    if secret:
-        raise InvalidParameterValue(
-            f"Environment variables {secret} refer to secrets, which a local workspace does not keep. "
-            "Give their values as text here."
-        )
-    return dict(variables)
 
 
 def _routes(traffic: TrafficConfig | None, names: Sequence[str]) -> tuple[RouteRecord, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from databricks_monitoring.local_workspace.endpoints.environment import ModelEnvironment
 from databricks_monitoring.local_workspace.endpoints.served_endpoint import RunningConfig, RunningEntity
+from databricks_monitoring.local_workspace.model_server.log_file import bound
 from databricks_monitoring.local_workspace.model_server.process import ProcessSpec
 from databricks_monitoring.local_workspace.model_server.supervisor import Phase, Supervisor
 from databricks_monitoring.names import TableName
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     )
     from databricks_monitoring.local_workspace.endpoints.served_models import ServedModels
     from databricks_monitoring.local_workspace.model_server.settings import ServingSettings
+    from databricks_monitoring.local_workspace.secret_scopes import SecretScopes
 
 BUILD_LOG = "build.log"
 """What happened to the process: loading, failing, sleeping, starting again."""
@@ -45,6 +48,7 @@ class Deployment:
     models: ServedModels
     settings: ServingSettings
     clock: WorkspaceClock
+    secrets: SecretScopes
 
     def begin(
         self,
@@ -64,13 +68,15 @@ class Deployment:
         kept = list(before.entities.values()) if before else []
         entities = {}
         for entity in config.entities:
-            same = next((one for one in kept if one.record.runs_like(entity)), None)
+            same = next((one for one in kept if one.record.runs_like(entity) and one.is_current()), None)
             if same is None:
-                supervisor = self._supervisor(record, entity, deployed=deployed)
+                environment = ModelEnvironment(entity.environment_vars, self.secrets)
+                supervisor = self._supervisor(record, entity, environment, deployed=deployed)
                 supervisor.start()
-                entities[entity.name] = RunningEntity(entity, record.served_entity_id(entity), supervisor)
+                identifier = record.served_entity_id(entity)
+                entities[entity.name] = RunningEntity(entity, identifier, supervisor, environment)
             else:
-                entities[entity.name] = RunningEntity(entity, same.id, same.supervisor, same.counters)
+                entities[entity.name] = replace(same, record=entity)
         return RunningConfig(config, entities)
 
     def failures(self, running: RunningConfig) -> dict[str, str]:
@@ -90,12 +96,15 @@ class Deployment:
         """Return the folder with the logs of a served entity."""
         return self.folder / record.id / record.served_entity_id(entity)
 
-    def _supervisor(self, record: EndpointRecord, entity: EntityRecord, *, deployed: bool) -> Supervisor:
+    def _supervisor(
+        self, record: EndpointRecord, entity: EntityRecord, environment: ModelEnvironment, *, deployed: bool
+    ) -> Supervisor:
         folder = self.folder_of(record, entity)
         folder.mkdir(parents=True, exist_ok=True)
         build_log = folder / BUILD_LOG
 
         def note(event: str) -> None:
+            bound(build_log, self.settings.log_mib)
             with build_log.open("a") as log:
                 log.write(f"{self.clock.now().isoformat(timespec='milliseconds')} {event}\n")
 
@@ -103,7 +112,7 @@ class Deployment:
             model_path=self.models.path(TableName.parse(entity.entity_name), entity.entity_version),
             log_path=folder / MODEL_LOG,
             places=entity.places,
-            environment=entity.environment_vars,
+            environment=environment,
             scale_to_zero=entity.scale_to_zero_enabled,
         )
-        return Supervisor(spec, self.settings, note, deployed=deployed)
+        return Supervisor(spec, self.settings, note, lambda: self.clock.now().timestamp(), deployed=deployed)

@@ -50,11 +50,12 @@ if TYPE_CHECKING:
 
     from databricks_monitoring.local_workspace.catalog.tables import Tables
     from databricks_monitoring.local_workspace.clock import WorkspaceClock
+    from databricks_monitoring.local_workspace.secret_scopes import SecretScopes
     from databricks_monitoring.local_workspace.storage import Store
     from databricks_monitoring.names import TableName
 
 _KIND = "serving_endpoint"
-_SECONDS_BETWEEN_LOOKS_FOR_IDLE = 1.0
+_SECONDS_BETWEEN_LOOKS = 0.5
 _UPDATE = EndpointStateConfigUpdate
 
 
@@ -67,6 +68,7 @@ class Endpoints:
         store: Store,
         clock: WorkspaceClock,
         tables: Tables,
+        secrets: SecretScopes,
         *,
         settings: ServingSettings | None = None,
     ) -> None:
@@ -83,7 +85,7 @@ class Endpoints:
         self.logs = PayloadLogs(
             self._folder / "inference_logs", store, tables, commit_seconds=self._settings.commit_seconds
         )
-        self._deployment = Deployment(self._folder, self.models, self._settings, clock)
+        self._deployment = Deployment(self._folder, self.models, self._settings, clock, secrets)
         tables.virtual[SERVED_ENTITIES] = self.served_entities.table
 
     def start(self) -> None:
@@ -96,7 +98,7 @@ class Endpoints:
                 endpoint.active = self._deployment.begin(endpoint.record, active, deployed=True)
             if endpoint.record.config_update is _UPDATE.IN_PROGRESS:
                 self._deploy(endpoint)
-        threading.Thread(target=self._look_for_idle, name="scale-to-zero", daemon=True).start()
+        threading.Thread(target=self._look_after, name="look after models", daemon=True).start()
 
     def close(self) -> None:
         """End every process and commit what was answered."""
@@ -344,12 +346,12 @@ class Endpoints:
             if process not in kept:
                 process.stop(drain_seconds=self._settings.request_seconds)
 
-    def _look_for_idle(self) -> None:
-        while not self._closing.wait(_SECONDS_BETWEEN_LOOKS_FOR_IDLE):
+    def _look_after(self) -> None:
+        while not self._closing.wait(_SECONDS_BETWEEN_LOOKS):
             with self._lock:
                 processes = [one for endpoint in self._running.values() for one in endpoint.processes()]
             for process in processes:
-                process.sleep_if_idle()
+                process.look_after()
 
     def _found(self, name: str) -> ServedEndpoint:
         endpoint = self._running.get(name)

@@ -8,6 +8,7 @@ from databricks.sdk.errors import BadRequest
 
 from databricks_monitoring.local_workspace.endpoints.served_models import open_api
 from databricks_monitoring.local_workspace.model_server.endpoint_metrics import render
+from databricks_monitoring.local_workspace.model_server.log_file import tail
 from databricks_monitoring.names import TableName
 
 if TYPE_CHECKING:
@@ -48,11 +49,5 @@ def request_schema(endpoint: ServedEndpoint, models: ServedModels, url: str) -> 
 
 
 def log_tail(path: Path) -> str:
-    """Return the end of a log file, from the beginning of a line; empty if there is none yet."""
-    if not path.exists():
-        return ""
-    with path.open("rb") as log:
-        size = path.stat().st_size
-        log.seek(max(0, size - _TAIL_BYTES))
-        tail = log.read()
-    return (tail if size <= _TAIL_BYTES else tail.partition(b"\n")[2]).decode(errors="replace")
+    """Return the end of a log, from the beginning of a line; empty if there is none yet."""
+    return tail(path, _TAIL_BYTES).decode(errors="replace")

@@ -29,6 +29,7 @@ from databricks_monitoring.local_workspace.user import USER_NAME
 
 if TYPE_CHECKING:
     from databricks_monitoring.local_workspace.clock import WorkspaceClock
+    from databricks_monitoring.local_workspace.endpoints.environment import ModelEnvironment
     from databricks_monitoring.local_workspace.endpoints.record import (
         ConfigRecord,
         EndpointRecord,
@@ -61,8 +62,13 @@ class RunningEntity:
     record: EntityRecord
     id: str
     supervisor: Supervisor
+    environment: ModelEnvironment
     counters: EntityCounters = field(default_factory=EntityCounters)
     usage: ProcessUsage = field(default_factory=ProcessUsage)
+
+    def is_current(self) -> bool:
+        """Say whether its process was given the secrets as they are now."""
+        return self.environment.is_current()
 
     def state(self) -> ServedModelState:
         """Return the deployment state."""

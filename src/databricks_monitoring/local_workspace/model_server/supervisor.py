@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 import threading
 import time
@@ -24,11 +25,15 @@ from databricks_monitoring.local_workspace.model_server.connection import (
     WorkerGoneError,
 )
 from databricks_monitoring.local_workspace.model_server.gate import Gate
+from databricks_monitoring.local_workspace.model_server.log_file import MIB, bound
 from databricks_monitoring.local_workspace.model_server.process import (
     LoadError,
+    end_group,
     first_header,
     how_it_ended,
+    resident_bytes,
     spawn,
+    wait_with_group,
 )
 
 if TYPE_CHECKING:
@@ -63,18 +68,27 @@ class Supervisor:
     ----------
     note
         Called with each event in the life of the process, for the build log.
+    now
+        Returns the workspace's time in seconds, by which idleness is told.
     deployed
         Whether the model has been served before. A new one that cannot be loaded fails; one that was
         served is tried again.
     """
 
     def __init__(
-        self, spec: ProcessSpec, settings: ServingSettings, note: Callable[[str], None], *, deployed: bool
+        self,
+        spec: ProcessSpec,
+        settings: ServingSettings,
+        note: Callable[[str], None],
+        now: Callable[[], float],
+        *,
+        deployed: bool,
     ) -> None:
         self.spec = spec
         self.gate = Gate(spec.places)
         self._settings = settings
         self._note = note
+        self._now = now
         self._changed = threading.Condition()
         self._phase = Phase.RECOVERING if deployed else Phase.CREATING
         self._message = "The model is being loaded."
@@ -82,7 +96,7 @@ class Supervisor:
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: WorkerConnection | None = None
         self._waiters: list[Future[WorkerConnection]] = []
-        self._last_used = time.monotonic()
+        self._last_used = now()
         self._kill_reason = ""
         self._thread = threading.Thread(target=self._live, name=f"serve {spec.model_path}", daemon=True)
 
@@ -126,8 +140,12 @@ class Supervisor:
         InternalError
             If the model's process ended while it worked on the request.
         """
-        async with self.gate.place(self._settings.wait_seconds):
-            self._last_used = time.monotonic()
+        # Who comes while the model is being loaded cannot be answered sooner; else a queue is a sign of
+        # too little concurrency, which the caller is to hear of.
+        loading = self._phase is not Phase.READY
+        patience = self._settings.wait_seconds if loading else self._settings.queue_seconds
+        async with self.gate.place(patience):
+            self._last_used = self._now()
             try:
                 return await self._ask(body, content_type)
             except TimeoutError:
@@ -140,7 +158,7 @@ class Supervisor:
                     f"{self._kill_reason or 'See the logs of the served entity.'}"
                 ) from None
             finally:
-                self._last_used = time.monotonic()
+                self._last_used = self._now()
 
     async def _ask(self, body: bytes, content_type: str) -> Frame:
         while True:
@@ -179,11 +197,28 @@ class Supervisor:
             self._connection = None
         process = self._process
         if process is not None:
-            process.kill()
+            end_group(process.pid, signal.SIGKILL)
 
-    def sleep_if_idle(self) -> None:
-        """Unload the model if it may scale to zero and nobody asked for a while."""
-        idle = time.monotonic() - self._last_used
+    def look_after(self) -> None:
+        """Hold the process to its memory and its log to its size; let an idle one sleep."""
+        self._end_if_too_large()
+        bound(self.spec.log_path, self._settings.log_mib)
+        self._sleep_if_idle()
+
+    def _end_if_too_large(self) -> None:
+        pid = self.pid
+        if pid is None:
+            return
+        used, limit = resident_bytes(pid) / MIB, self._settings.memory_mib
+        if used > limit:
+            self.kill(f"The model used {used:.0f} MiB of memory, more than the {limit:.0f} MiB it may use.")
+
+    def _sleep_if_idle(self) -> None:
+        idle = self._now() - self._last_used
+        if idle < 0:
+            # The clock was set back: the time before says nothing any more.
+            self._last_used = self._now()
+            return
         with self._changed:
             if not self.spec.scale_to_zero or self._phase is not Phase.READY or self.gate.inside:
                 return
@@ -208,12 +243,12 @@ class Supervisor:
         process = self._process
         if process is None:
             return
-        process.terminate()
+        end_group(process.pid, signal.SIGTERM)
         for _ in range(round(_SECONDS_TO_END / 0.02)):
             if process.returncode is not None or self._process is not process:
                 return
             time.sleep(0.02)
-        process.kill()
+        end_group(process.pid, signal.SIGKILL)
 
     def _set(self, phase: Phase, message: str) -> None:
         with self._changed:
@@ -257,22 +292,25 @@ class Supervisor:
         except OSError as error:
             ours.close()
             return f"The model's process could not be started: {error}."
+        except LoadError as error:
+            ours.close()
+            return str(error)
         finally:
             theirs.close()
         self._process = process
         self._kill_reason = ""
         if self._phase is Phase.STOPPED:
-            process.kill()
+            end_group(process.pid, signal.SIGKILL)
         try:
             self._handshake(ours)
         except LoadError as error:
             ours.close()
-            process.kill()
-            process.wait()
+            end_group(process.pid, signal.SIGKILL)
+            wait_with_group(process)
             self._process = None
-            return str(error)
+            return self._kill_reason or str(error)
         self._serve(WorkerConnection(ours))
-        process.wait()
+        wait_with_group(process)
         connection, self._connection, self._process = self._connection, None, None
         if connection is not None:
             connection.close()
@@ -298,7 +336,7 @@ class Supervisor:
                 connection.close()
                 return
             self._deployed = True
-            self._last_used = time.monotonic()
+            self._last_used = self._now()
             self._connection = connection
             self._set(Phase.READY, "")
             for waiter in self._waiters:
