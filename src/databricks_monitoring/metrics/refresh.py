@@ -18,8 +18,10 @@ from databricks_monitoring.metrics.definition import MonitorDefinition, check_co
 from databricks_monitoring.metrics.drift.rows import compared_with
 from databricks_monitoring.metrics.engines.protocol import Drifting, Profiling, SourceType, TableType, Written
 from databricks_monitoring.metrics.plan import Work
+from databricks_monitoring.metrics.refresh_lock import only_refresh
 from databricks_monitoring.metrics.retention import Retention, retained_since
 from databricks_monitoring.metrics.rows_to_replace import RowsToReplace
+from databricks_monitoring.metrics.schema_comparison import SchemaComparison
 from databricks_monitoring.metrics.windows import Calendar, Window, microseconds, moment
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ def warm_up() -> None:
 def refresh(
     definition: MonitorDefinition, locations: TableLocations, *, now: datetime, created_at: datetime
 ) -> RefreshReport:
-    """Bring the metric tables of a monitor up to date, on this machine.
+    """Bring the metric tables of a monitor up to date, on this machine; a second refresh waits for the first.
 
     Parameters
     ----------
@@ -120,10 +122,13 @@ def refresh(
     ------
     MetricTableMismatchError, ColumnNotFoundError, InvalidValueError
         See `refresh_with`.
+    RefreshInProgressError
+        If another refresh of the monitor does not end, or another writer changed a metric table meanwhile.
     """
     from databricks_monitoring.metrics.engines.one_machine import OneMachine  # noqa: PLC0415 - needs deltalake
 
-    return refresh_with(OneMachine(locations), definition, now=now, created_at=created_at)
+    with only_refresh(locations.profile):
+        return refresh_with(OneMachine(locations), definition, now=now, created_at=created_at)
 
 
 def refresh_with(
@@ -185,11 +190,13 @@ class _Refresh(Generic[SourceType, TableType]):
         self.calendars = [
             Calendar(granularity, definition.week_anchor) for granularity in definition.granularities
         ]
-        profile, drift = tables.profile_schema(definition), tables.drift_schema(definition)
         timed = definition.timestamp_column is not None
         self.primary = engine.primary(definition.timestamp_column, self.since if timed else None)
         self.baseline = engine.baseline()
+        profile = tables.profile_schema(definition, has_baseline=self.baseline is not None)
+        drift = tables.drift_schema(definition)
         check_columns(definition, tuple(self.primary.columns))
+        self.schema = self._compared_schema()
         self.slicings = self.primary.slicings(definition.slicing_exprs)
         self.aggregates = aggregates(definition, self.primary.columns)
         self.derived = Derived(definition, profile)
@@ -198,6 +205,15 @@ class _Refresh(Generic[SourceType, TableType]):
         self.drift = engine.drift_table(drift, tables.core_columns(drift, definition))
         self.retention = Retention(retained_since(self.primary) if timed else None)
         self.notes: list[str] = []
+
+    def _compared_schema(self) -> SchemaComparison | None:
+        if self.baseline is None:
+            return None
+        return SchemaComparison.of(
+            self.primary.columns,
+            self.baseline.columns,
+            timestamp_column=self.definition.timestamp_column,
+        )
 
     def run(self) -> RefreshReport:
         before = self.profile.state()
@@ -229,6 +245,8 @@ class _Refresh(Generic[SourceType, TableType]):
             "primary_version": self.primary.version,
             "baseline": self.baseline.identity if self.baseline else None,
             "baseline_version": self.baseline.version if self.baseline else None,
+            # What is said of every window's schema hangs on it.
+            "baseline_schema": self.schema.fingerprint() if self.schema else None,
             "definition": self.definition.fingerprint(),
             "since": self.since,
         }
@@ -243,7 +261,7 @@ class _Refresh(Generic[SourceType, TableType]):
         """Compare what the latest refresh processed with what there is now."""
         state = self._state()
         afresh = before is None or any(
-            before.get(name) != state[name] for name in ("primary", "definition", "since")
+            before.get(name) != state[name] for name in ("primary", "definition", "since", "baseline_schema")
         )
         baseline = self.baseline is not None and (afresh or self._other_baseline(before or {}, state))
         dropped = self.baseline is None and before is not None and before.get("baseline") is not None
@@ -327,6 +345,7 @@ class _Refresh(Generic[SourceType, TableType]):
             aggregates=self.aggregates,
             derived=self.derived,
             windows=windows,
+            schema=self.schema,
         )
 
     def _of_baseline(self, baseline: SourceType) -> Profiling[SourceType]:

@@ -116,6 +116,7 @@ def _profile_rows(wanted: Profiling[DeltaSnapshot]) -> ProfileRows:
         wanted.log_type,
         wanted.derived,
         wanted.aggregates,
+        wanted.schema,
     )
 
 

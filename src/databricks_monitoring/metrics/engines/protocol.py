@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from databricks_monitoring.metrics.metric_table import State
     from databricks_monitoring.metrics.plan import Change
     from databricks_monitoring.metrics.rows_to_replace import RowsToReplace
+    from databricks_monitoring.metrics.schema_comparison import SchemaComparison
     from databricks_monitoring.metrics.slices import Slicing
     from databricks_monitoring.metrics.windows import Calendar
 
@@ -118,6 +119,8 @@ class Profiling(Generic[SourceType]):
     windows
         Starts of windows by granularity. Under None stands the whole table, once: as the moment of a
         snapshot, or None for rows without a window.
+    schema
+        The baseline's columns, whose types rows of the monitored table are compared with.
     """
 
     source: SourceType
@@ -128,6 +131,7 @@ class Profiling(Generic[SourceType]):
     aggregates: Sequence[Aggregate]
     derived: Derived
     windows: Mapping[str | None, Sequence[int | None]]
+    schema: SchemaComparison | None = None
 
 
 @dataclass(frozen=True)

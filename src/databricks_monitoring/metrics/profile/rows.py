@@ -16,6 +16,7 @@ from databricks_monitoring.metrics.custom import aggregate_cells
 from databricks_monitoring.metrics.engines.base import ItemColumn, NumberColumn, Rows, nothing
 from databricks_monitoring.metrics.engines.duckdb import value_sql
 from databricks_monitoring.metrics.groups import Group, partitions
+from databricks_monitoring.metrics.profile.uncastable import uncastable_cells, uncastable_sql
 from databricks_monitoring.metrics.profile.window import Layout, profile_items, profile_numbers
 from databricks_monitoring.metrics.quality.probabilities import probability_sql
 from databricks_monitoring.metrics.quality.table_row import TableRowMetrics, class_names
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from databricks_monitoring.metrics.engines.duckdb import DuckDBEngine
     from databricks_monitoring.metrics.groups import Partition
     from databricks_monitoring.metrics.profile.cells import Cells
+    from databricks_monitoring.metrics.schema_comparison import SchemaComparison
     from databricks_monitoring.metrics.slices import Slicing
     from databricks_monitoring.metrics.windows import Calendar
 
@@ -42,6 +44,7 @@ PROFILES_AT_ONCE = 20_000
 _MODEL = "@model"
 _SLICE = "@slice"
 _TEXT = "@text"
+_FAILS = "@fails"
 
 Place = tuple[int, int, int]
 """Position of a window in its batch, of a partition in the window, of a group in the partition."""
@@ -76,6 +79,8 @@ class ProfileRows:
         Adds the derived metrics to finished rows.
     aggregates
         Aggregate metrics that this table can compute.
+    schema
+        The baseline's columns, whose types are compared with; None without one, and for its own rows.
     unprofiled
         Columns that could not be read, and why; filled while rows are made.
     rows_read
@@ -89,6 +94,7 @@ class ProfileRows:
     log_type: str
     derived: Derived
     aggregates: Sequence[Aggregate] = ()
+    schema: SchemaComparison | None = None
     unprofiled: dict[str, str] = field(default_factory=dict)
     rows_read: int = 0
 
@@ -237,7 +243,13 @@ class ProfileRows:
             for column in part
             if column.name in self.definition.class_columns
         }
-        return plain | texts
+        expected = self.schema.baseline if self.schema else {}
+        fails = {
+            _FAILS + column.name: sql
+            for column in part
+            if column.name in expected and (sql := uncastable_sql(column, expected[column.name]))
+        }
+        return plain | texts | fails
 
     def _layout(self, read: Rows, batch: Batch, calendar: Calendar | None) -> Layout:
         if calendar is None or read.micros is None:
@@ -292,7 +304,7 @@ class ProfileRows:
                     continue
                 place = (window, position, group)
                 cells = [
-                    {"column_name": column.name, "data_type": column.data_type} | profiles[column.name][place]
+                    self._described(column) | profiles[column.name][place]
                     for column in self.columns
                     if column.name in profiles
                 ]
@@ -301,9 +313,17 @@ class ProfileRows:
                     "count": size,
                     "non_null_columns": [str(cell["column_name"]) for cell in cells if cell["count"]],
                 }
+                if self.schema is not None:
+                    table["schema_mismatches"] = self.schema.mismatches
                 cells.append(table | table_cells.get(place, {}))
                 for name in partition.groups[group]:
                     yield from ((name, cell) for cell in cells)
+
+    def _described(self, column: Column) -> Cells:
+        described: Cells = {"column_name": column.name, "data_type": column.data_type}
+        if self.schema is not None:
+            described["baseline_data_type"] = self.schema.baseline_type(column.name)
+        return described
 
     def _keyed(self, cells: Cells, group: Group) -> Cells:
         model = self.definition.model_id_column
@@ -327,4 +347,8 @@ def _profile(column: Column, read: Rows, layout: Layout) -> dict[Place, Cells]:
         elif isinstance(values, ItemColumn):
             for window, position, group, cells in profile_items(column, values, layout):
                 found[window, position, group] |= cells
+    fails = read.columns.get(_FAILS + column.name)
+    if isinstance(fails, NumberColumn):
+        for window, position, group, cells in uncastable_cells(fails, layout):
+            found[window, position, group] |= cells
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from sqlglot import exp
 
 from databricks_monitoring.metrics.engines.delta_scan import quoted
@@ -11,6 +12,8 @@ from databricks_monitoring.metrics.profile.percent import percent
 
 if TYPE_CHECKING:
     from databricks_monitoring.metrics.columns import Column
+    from databricks_monitoring.metrics.engines.base import NumberColumn
+    from databricks_monitoring.metrics.profile.window import Found, Layout
 
 _INTEGERS = ("tinyint", "smallint", "int", "bigint")
 _FLOATS = ("float", "double")
@@ -180,3 +183,20 @@ def _text(text: str, target: str, want: exp.DataType) -> str:
         padded = f"{text} || repeat('-01', 2 - (length({text}) - length(replace({text}, '-', ''))))"
         return f"TRY_CAST(CASE WHEN {day} THEN {padded} ELSE {text} END AS TIMESTAMPTZ) IS NULL"
     return _NEVER if target == "binary" else _ALWAYS
+
+
+def uncastable_cells(read: NumberColumn, layout: Layout) -> Found:
+    """Return the cell `percent_uncastable` for every window and group, from what `uncastable_sql` gives."""
+    here = layout.numbers(read)
+    for window, at in layout.segments():
+        fails = here.values[at].astype(np.int64)
+        valid = np.ones(len(fails), np.bool_) if here.valid is None else here.valid[at]
+        for position, partition in enumerate(layout.partitions[window]):
+            groups = len(partition.groups)
+            # Rows of no group have the number after the last.
+            codes = np.zeros(len(fails), np.int64) if partition.codes is None else partition.codes
+            counts = np.bincount(codes[valid], minlength=groups + 1)
+            failing = np.bincount(codes[valid & (fails == 1)], minlength=groups + 1)
+            for group in range(groups if partition.codes is not None else 1):
+                share = percent_uncastable(int(failing[group]), int(counts[group]))
+                yield window, position, group, {"percent_uncastable": share}
