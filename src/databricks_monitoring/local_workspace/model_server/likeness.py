@@ -3,14 +3,15 @@
 Combined or alone, every row must reach the model with the same values of the same types. MLflow turns a
 request into columns and casts each to the model's signature; a cast looks at one value after the other as
 long as the values are of the kind that the signature names. So a request is combined with others of the same
-format and columns if its values are plain ones of the right kind, and predicted alone if anything is unusual.
+format and columns if its values are plain ones of the right kind, and answered by MLflow alone if anything is
+unusual.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlflow.types import DataType
 
@@ -28,7 +29,12 @@ _KINDS: dict[object, frozenset[type]] = {
     DataType.boolean: frozenset({bool}),
 }
 _NULL = frozenset({NoneType})
+TENSOR_FORMATS = frozenset({"inputs", "instances"})
+"""Formats that MLflow reads as NumPy arrays, where a null among texts becomes the text `None`."""
+
 _INT64_LIMIT = 2**63
+_EXACT_AS_DOUBLE = 2**53
+_REMEMBERED = 1024
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Cells:
 
     request_format: str
     names: tuple[str, ...]
-    columns: list[Sequence[object]]
+    columns: Sequence[Sequence[object]]
 
     @property
     def rows(self) -> int:
@@ -45,17 +51,19 @@ class Cells:
         return len(self.columns[0])
 
 
-def _records(value: object) -> tuple[tuple[str, ...], list[Sequence[object]]] | None:
+def _records(value: object) -> tuple[tuple[str, ...], Sequence[Sequence[object]]] | None:
     if not (isinstance(value, list) and value and all(isinstance(record, dict) for record in value)):
         return None
     names = tuple(value[0])
-    if any(tuple(record) != names for record in value[1:]):
+    if len(value) == 1:
+        return names, [(cell,) for cell in value[0].values()]
+    if any(tuple(record) != names for record in value):
         return None
-    return names, [[record[name] for record in value] for name in names]
+    return names, list(zip(*[record.values() for record in value], strict=True))
 
 
-def _split(value: object) -> tuple[tuple[str, ...], list[Sequence[object]]] | None:
-    if not isinstance(value, dict) or set(value) != {"columns", "data"}:
+def _split(value: object) -> tuple[tuple[str, ...], Sequence[Sequence[object]]] | None:
+    if not isinstance(value, dict) or value.keys() != {"columns", "data"}:
         return None
     names, rows = value["columns"], value["data"]
     if not (isinstance(names, list) and isinstance(rows, list) and rows):
@@ -67,7 +75,7 @@ def _split(value: object) -> tuple[tuple[str, ...], list[Sequence[object]]] | No
     return tuple(names), list(zip(*rows, strict=True))
 
 
-def _inputs(value: object) -> tuple[tuple[str, ...], list[Sequence[object]]] | None:
+def _inputs(value: object) -> tuple[tuple[str, ...], Sequence[Sequence[object]]] | None:
     if not isinstance(value, dict) or not value:
         return None
     columns = list(value.values())
@@ -76,7 +84,7 @@ def _inputs(value: object) -> tuple[tuple[str, ...], list[Sequence[object]]] | N
     return (tuple(value), columns) if len({len(column) for column in columns}) == 1 else None
 
 
-_READERS: dict[str, Callable[[object], tuple[tuple[str, ...], list[Sequence[object]]] | None]] = {
+_READERS: dict[str, Callable[[object], tuple[tuple[str, ...], Sequence[Sequence[object]]] | None]] = {
     "dataframe_records": _records,
     "dataframe_split": _split,
     "inputs": _inputs,
@@ -94,35 +102,59 @@ def cells_of(data: dict[str, Any]) -> Cells | None:
     return Cells(request_format, *found) if found and found[0] else None
 
 
-def likeness(cells: Cells, schema: Schema | None) -> Hashable | None:
-    """Return a key that requests share which may be combined; None for one that must stay alone.
+class _Verdict(NamedTuple):
+    """What holds for every request with the same columns holding the same kinds of values."""
 
-    Columns without any value are part of the key: pandas gives a column of nulls another type than one of
-    strings and nulls.
-    """
-    if schema is None or schema.is_tensor_spec():
-        return None
-    kinds = {spec.name: _KINDS.get(spec.type) for spec in schema.inputs}
-    empty = []
-    for name, column in zip(cells.names, cells.columns, strict=True):
-        allowed, found = kinds.get(name), frozenset(map(type, column))
-        if allowed is None or not found <= allowed:
-            return None
-        if int in found and any(isinstance(cell, int) and abs(cell) >= _INT64_LIMIT for cell in column):
-            return None
-        empty.append(found == _NULL)
-    return (cells.request_format, cells.names, tuple(empty))
+    key: Hashable | None
+    limits: tuple[tuple[int, int], ...]
+    """Places of columns with integers, and what these must be below."""
 
 
-def combined(requests: Sequence[Cells]) -> dict[str, Any]:
-    """Return one request with the rows of several that are alike, in their order."""
-    first = requests[0]
-    columns = [
-        [cell for request in requests for cell in request.columns[place]] for place in range(len(first.names))
-    ]
-    if first.request_format == "inputs":
-        return {"inputs": dict(zip(first.names, columns, strict=True))}
-    rows = zip(*columns, strict=True)
-    if first.request_format == "dataframe_split":
-        return {"dataframe_split": {"columns": list(first.names), "data": [list(row) for row in rows]}}
-    return {first.request_format: [dict(zip(first.names, row, strict=True)) for row in rows]}
+_UNUSUAL = _Verdict(None, ())
+
+
+class Likeness:
+    """Tells which requests to one model may be predicted together."""
+
+    def __init__(self, schema: Schema | None) -> None:
+        has_columns = schema is not None and not schema.is_tensor_spec()
+        self._types: dict[object, object] = (
+            {spec.name: spec.type for spec in schema.inputs} if schema is not None and has_columns else {}
+        )
+        self._verdicts: dict[tuple[object, ...], _Verdict] = {}
+
+    def key(self, cells: Cells) -> Hashable | None:
+        """Return what requests share that may be combined; None for one that must stay alone.
+
+        Columns without any value are part of it: pandas gives a column of nulls another type than one of
+        strings and nulls.
+        """
+        kinds = tuple([frozenset(map(type, column)) for column in cells.columns])
+        about = (cells.request_format, cells.names, kinds)
+        verdict = self._verdicts.get(about)
+        if verdict is None:
+            # Clients could make up ever new columns.
+            if len(self._verdicts) >= _REMEMBERED:
+                self._verdicts.clear()
+            verdict = self._verdicts[about] = self._judge(cells.request_format, cells.names, kinds)
+        for place, limit in verdict.limits:
+            if any(isinstance(cell, int) and abs(cell) >= limit for cell in cells.columns[place]):
+                return None
+        return verdict.key
+
+    def _judge(
+        self, request_format: str, names: tuple[str, ...], kinds: tuple[frozenset[type], ...]
+    ) -> _Verdict:
+        limits = []
+        for place, (name, found) in enumerate(zip(names, kinds, strict=True)):
+            wanted = self._types.get(name)
+            allowed = _KINDS.get(wanted)
+            if allowed is None or not found <= allowed:
+                return _UNUSUAL
+            if wanted == DataType.string and NoneType in found and request_format in TENSOR_FORMATS:
+                return _UNUSUAL
+            if int in found:
+                # A larger one is rounded once or twice on its way to four bytes: that depends on neighbours.
+                limits.append((place, _EXACT_AS_DOUBLE if wanted == DataType.float else _INT64_LIMIT))
+        empty = tuple([found == _NULL for found in kinds])
+        return _Verdict((request_format, names, empty), tuple(limits))

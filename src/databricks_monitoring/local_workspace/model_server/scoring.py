@@ -15,11 +15,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlflow.exceptions import MlflowException
+from mlflow.models.utils import _enforce_schema
 from mlflow.pyfunc import scoring_server
 from mlflow.pyfunc.utils.serving_data_parser import is_unified_llm_input
 from mlflow.utils.proto_json_utils import MlflowInvalidInputException, NumpyEncoder, _get_jsonable_obj
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mlflow.pyfunc import PyFuncModel
 
 logger = logging.getLogger(__name__)
@@ -78,6 +81,8 @@ def media_type(content_type: str) -> str:
     RequestError
         With 415, for a character set, a parameter or a type that is not served.
     """
+    if content_type == _JSON:
+        return _JSON
     mime_type, *pairs = [part.strip() for part in content_type.split(";")]
     parameters = {key.lower(): value for key, _, value in (pair.partition("=") for pair in pairs if pair)}
     if parameters.get("charset", "utf-8").strip('"').lower() != "utf-8":
@@ -118,6 +123,7 @@ class Scorer:
         self._model = model
         self.input_schema = model.metadata.get_input_schema()
         self._takes_params = "params" in inspect.signature(model.predict).parameters
+        self._bare = _bare_predict(model)
 
     def read(self, body: bytes) -> ParsedRequest:
         """Read the JSON of a request.
@@ -191,6 +197,21 @@ class Scorer:
         """Return what the model predicts."""
         return self._model.predict(data, params=params) if self._takes_params else self._model.predict(data)
 
+    def enforced_input(self, data: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever the model takes
+        """Return what MLflow hands to the model itself for the entry of one of the four formats.
+
+        Raises
+        ------
+        MlflowException
+            As `model_input`, and if it does not fit the signature after all casts.
+        """
+        given = self.model_input(data)
+        return given if self.input_schema is None else _enforce_schema(given, self.input_schema)
+
+    def predict_enforced(self, data: Any) -> Any:  # noqa: ANN401 - the model's own types
+        """Return what the model predicts for an input that already is what the signature says."""
+        return self.predict(data) if self._bare is None else self._bare(data)
+
     def _answer_table(self, body: bytes, kind: str) -> Answer:
         try:
             if kind == scoring_server.CONTENT_TYPE_CSV:
@@ -231,6 +252,19 @@ class Scorer:
         beyond = [name for name in given if name not in wanted]
         said = f" The input lacks the columns {lacking} of the signature." if lacking else ""
         return said + (f" It has columns that the signature does not have: {beyond}." if beyond else "")
+
+
+def _bare_predict(model: PyFuncModel) -> Callable[[Any], Any] | None:
+    """Return the model's own `predict`; None where MLflow does more around it than to enforce the input."""
+    metadata = model.metadata
+    from_hints = metadata._is_signature_from_type_hint() or metadata._is_type_hint_from_example()  # noqa: SLF001
+    if from_hints or metadata.get_params_schema() is not None:
+        return None
+    own: Callable[..., Any] = model._predict_fn  # noqa: SLF001 - MLflow has no public way around its casts
+    params = inspect.signature(own).parameters.get("params")
+    if params is not None and params.kind is not inspect.Parameter.VAR_KEYWORD:
+        return lambda data: own(data, params=None)
+    return own
 
 
 def _text_stream(body: bytes) -> io.StringIO:

@@ -11,7 +11,7 @@ from mlflow.pyfunc import PyFuncModel
 from mlflow.types import ColSpec, DataType, Schema
 
 from databricks_monitoring.local_workspace.model_server.batching import Batcher
-from databricks_monitoring.local_workspace.model_server.likeness import cells_of, combined, likeness
+from databricks_monitoring.local_workspace.model_server.likeness import Likeness, cells_of
 from databricks_monitoring.local_workspace.model_server.scoring import Scorer
 
 if TYPE_CHECKING:
@@ -51,10 +51,15 @@ class Echo:
 
 
 @pytest.fixture(scope="module")
-def batcher() -> Batcher:
+def scorer() -> Scorer:
     meta = Model(signature=ModelSignature(inputs=SCHEMA))
     meta.add_flavor("python_function", loader_module="mlflow.sklearn")
-    return Batcher(Scorer(PyFuncModel(model_meta=meta, model_impl=Echo())))
+    return Scorer(PyFuncModel(model_meta=meta, model_impl=Echo()))
+
+
+@pytest.fixture(scope="module")
+def batcher(scorer: Scorer) -> Batcher:
+    return Batcher(scorer)
 
 
 def _request(rows: list[dict[str, Any]], request_format: str) -> dict[str, Any]:
@@ -74,28 +79,41 @@ def requests(cells: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[list
 @settings(max_examples=60, deadline=None)
 @given(waiting=st.one_of(requests(CELLS), requests(ODD)))
 def test_nobody_can_tell_whether_requests_were_combined(
-    batcher: Batcher, waiting: list[dict[str, Any]]
+    batcher: Batcher, scorer: Scorer, waiting: list[dict[str, Any]]
 ) -> None:
     sent = [(json.dumps(one).encode(), "application/json") for one in waiting]
-    assert batcher.answer(sent) == [batcher.answer([one])[0] for one in sent]
+    by_mlflow = [scorer.answer(*one) for one in sent]
+    assert batcher.answer(sent) == by_mlflow
+    assert [batcher.answer([one])[0] for one in sent] == by_mlflow
 
 
 @pytest.mark.parametrize("request_format", ["dataframe_split", "dataframe_records", "inputs", "instances"])
 def test_nulls_beside_values_and_whole_numbers_beside_fractions_are_combined(request_format: str) -> None:
+    likeness = Likeness(SCHEMA)
     keys = set()
-    read = []
-    for x, name in ((1, "a"), (2.5, "b"), (-0.5, "c")):
-        cells = cells_of(
-            _request([ROW | {"x": x, "name": name}, ROW | {"x": None, "name": None}], request_format)
-        )
+    for x in (1, 2.5, -0.5):
+        cells = cells_of(_request([ROW | {"x": x}, ROW | {"x": None}], request_format))
         assert cells is not None
-        read.append(cells)
-        keys.add(likeness(cells, SCHEMA))
+        assert cells.rows == 2
+        keys.add(likeness.key(cells))
     assert len(keys) == 1
     assert None not in keys
-    together = cells_of(combined(read))
-    assert together is not None
-    assert together.rows == 6
+
+
+@pytest.mark.parametrize("request_format", ["dataframe_split", "dataframe_records", "inputs", "instances"])
+def test_nulls_among_texts_are_combined_where_mlflow_keeps_them_null(request_format: str) -> None:
+    cells = cells_of(_request([ROW, ROW | {"name": None}], request_format))
+    assert cells is not None
+    assert (Likeness(SCHEMA).key(cells) is not None) == request_format.startswith("dataframe_")
+
+
+def test_a_whole_number_that_four_bytes_round_twice_is_predicted_alone() -> None:
+    likeness = Likeness(Schema([ColSpec(DataType.float, "x")]))
+    exact, rounded = (cells_of({"inputs": {"x": [number]}}) for number in (2**53 - 1, 2**53))
+    assert exact is not None
+    assert rounded is not None
+    assert likeness.key(exact) is not None
+    assert likeness.key(rounded) is None
 
 
 @pytest.mark.parametrize(
@@ -123,10 +141,10 @@ def test_nulls_beside_values_and_whole_numbers_beside_fractions_are_combined(req
 )
 def test_what_is_unusual_is_predicted_alone(data: dict[str, Any]) -> None:
     cells = cells_of(data)
-    assert cells is None or likeness(cells, SCHEMA) is None
+    assert cells is None or Likeness(SCHEMA).key(cells) is None
 
 
 def test_a_model_without_columns_is_asked_one_by_one() -> None:
     cells = cells_of({"dataframe_records": [ROW]})
     assert cells is not None
-    assert likeness(cells, None) is None
+    assert Likeness(None).key(cells) is None
