@@ -17,19 +17,22 @@
     │   ├── ModelVersionNotFoundError
     │   ├── AliasNotFoundError
     │   ├── EndpointNotFoundError
+    │   ├── ServedEntityNotFoundError
     │   ├── MonitorNotFoundError
     │   └── WarehouseNotFoundError
     ├── WorkspaceUnreachableError     nothing answers at the configured host
     ├── StatementError                a SQL statement ended in FAILED, CANCELED or CLOSED
-    ├── EndpointError                 an endpoint could not be brought to the wanted state
+    ├── EndpointError                 an endpoint is not as wanted, or did not answer as wanted
     │   ├── DeploymentFailedError
-    │   └── EndpointTimeoutError
+    │   ├── EndpointTimeoutError
+    │   └── InvocationError           an endpoint answered a request with an error
     ├── MonitorError                  a monitor or one of its refreshes failed
     │   ├── RefreshFailedError
     │   └── RefreshTimeoutError
     ├── MetricError                   the metric engine refuses its input
     │   ├── UnsupportedColumnError
-    │   └── MetricTableMismatchError
+    │   ├── MetricTableMismatchError
+    │   └── RefreshInProgressError
     ├── ValidationFailedError         a check of a table or a deployment found faults
     ├── NotificationError             a notification was not delivered
     └── LocalWorkspaceError           the local workspace cannot start, stop or answer
@@ -38,7 +41,7 @@
         ├── RootNotWritableError
         └── NotRunningError
 
-Errors of the Databricks SDK and of MLflow pass through unchanged.
+Other errors of the Databricks SDK and of MLflow pass through unchanged.
 """
 
 from __future__ import annotations
@@ -184,6 +187,12 @@ class EndpointNotFoundError(MissingError):
     kind = "serving endpoint"
 
 
+class ServedEntityNotFoundError(MissingError):
+    """The endpoint has no such served entity."""
+
+    kind = "served entity"
+
+
 class MonitorNotFoundError(MissingError):
     """The table has no monitor."""
 
@@ -226,7 +235,7 @@ class StatementError(MonitoringError):
 
 
 class EndpointError(MonitoringError):
-    """A serving endpoint could not be brought to the wanted state."""
+    """A serving endpoint is not as wanted, or did not answer as wanted."""
 
 
 class DeploymentFailedError(EndpointError):
@@ -235,6 +244,27 @@ class DeploymentFailedError(EndpointError):
 
 class EndpointTimeoutError(EndpointError):
     """An endpoint was not ready in time."""
+
+
+class InvocationError(EndpointError):
+    """An endpoint answered a request with an error.
+
+    Attributes
+    ----------
+    status : int or None
+        The HTTP status; None if the service's error does not tell.
+    error_code : str or None
+        The service's own code, such as `BAD_REQUEST`.
+    body : dict
+        What the endpoint answered.
+    """
+
+    def __init__(self, endpoint: str, status: int | None, error_code: str | None, message: str) -> None:
+        said = " ".join(str(part) for part in (status, error_code) if part) or "an error"
+        super().__init__(f"Endpoint {endpoint!r} answered {said}: {message}")
+        self.status = status
+        self.error_code = error_code
+        self.body = {"error_code": error_code, "message": message}
 
 
 class MonitorError(MonitoringError):
@@ -259,6 +289,17 @@ class UnsupportedColumnError(MetricError):
 
 class MetricTableMismatchError(MetricError):
     """A metric table exists with columns that this definition would not write."""
+
+
+class RefreshInProgressError(MetricError):
+    """Another refresh, or another writer, is at work on the metric tables; nothing was changed."""
+
+    def __init__(self, table: str, found: str) -> None:
+        super().__init__(
+            f"Metric table {table}: {found}. Nothing was changed. Wait until the other one has ended, or end "
+            "it, and refresh again; a refresh repeats nothing that is done."
+        )
+        self.table = table
 
 
 class ValidationFailedError(MonitoringError):

@@ -6,12 +6,19 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltalake
-from deltalake.exceptions import DeltaError
+from deltalake import CommitProperties, DeltaTable, Field, Schema, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError
 
+from databricks_monitoring.errors import RefreshInProgressError
 from databricks_monitoring.metrics.engines import delta_scan
 from databricks_monitoring.metrics.engines.duckdb import connect
-from databricks_monitoring.metrics.metric_table import USER_METADATA, metadata_of, missing_columns, state_in
+from databricks_monitoring.metrics.metric_table import (
+    STATE_KEY,
+    USER_METADATA,
+    metadata_of,
+    missing_columns,
+    state_in,
+)
 from databricks_monitoring.metrics.windows import moment
 
 if TYPE_CHECKING:
@@ -117,6 +124,11 @@ class DeltaMetricTable:
             The rows that go, every new row among them; None for all.
         state
             What this refresh processed.
+
+        Raises
+        ------
+        RefreshInProgressError
+            If the table was changed since this object read it; then it stays as the other writer left it.
         """
         written = 0
         failure: list[Exception] = []
@@ -137,8 +149,10 @@ class DeltaMetricTable:
                 pa.RecordBatchReader.from_batches(self.schema, batches()),
                 mode="overwrite",
                 predicate=None if replaced is None else replaced.condition("window['start']", _time),
-                commit_properties=_properties(state),
+                commit_properties=self._properties(state),
             )
+        except CommitFailedError as error:
+            raise self._changed_meanwhile(error) from error
         except DeltaError:
             if failure:
                 # Rows are made while they are written, and the writer keeps only the text of what went wrong.
@@ -149,11 +163,23 @@ class DeltaMetricTable:
 
     def record(self, state: State) -> None:
         """Commit what was processed, without a change of rows."""
-        self.delta.create_write_transaction(
-            [], "append", self.delta.schema(), commit_properties=_properties(state)
-        )
+        try:
+            self.delta.create_write_transaction(
+                [], "append", self.delta.schema(), commit_properties=self._properties(state)
+            )
+        except CommitFailedError as error:
+            raise self._changed_meanwhile(error) from error
         self.delta = DeltaTable(str(self.path))
 
+    def _properties(self, state: State) -> CommitProperties:
+        # Of two commits of one application that were made on the same version Delta refuses the second, even
+        # where they replace different rows, or all rows of a table that had none.
+        commits = self.delta.transaction_version(STATE_KEY) or 0
+        return CommitProperties(
+            custom_metadata={USER_METADATA: metadata_of(state)},
+            app_transactions=[Transaction(STATE_KEY, commits + 1)],
+        )
 
-def _properties(state: State) -> CommitProperties:
-    return CommitProperties(custom_metadata={USER_METADATA: metadata_of(state)})
+    def _changed_meanwhile(self, error: CommitFailedError) -> RefreshInProgressError:
+        why = str(error).splitlines()[0]
+        return RefreshInProgressError(self.path.name, f"it was changed while this refresh computed ({why})")
