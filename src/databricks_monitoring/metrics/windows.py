@@ -128,6 +128,15 @@ class Calendar:
         unit = self.granularity.removeprefix("1 ")
         return f"epoch_us(date_trunc('{unit}', make_timestamp({micros})))"
 
+    def spark_sql(self, micros: str) -> str:
+        """Return Spark's expression of the same, by arithmetic alone: no `window()`, no session's time zone."""
+        if self.granularity in _FIXED:
+            return f"({micros} - pmod({micros} - {self._origin}, {_FIXED[self.granularity]}))"
+        # A whole number of days, which a double holds exactly.
+        days = f"CAST(round(({micros} - pmod({micros}, {_DAY})) / {_DAY}) AS INT)"
+        unit = self.granularity.removeprefix("1 ")
+        return f"(CAST(unix_date(trunc(date_from_unix_date({days}), '{unit}')) AS BIGINT) * {_DAY})"
+
     def runs(self, starts: list[int]) -> list[tuple[int, int]]:
         """Return the spans that adjacent windows cover together.
 

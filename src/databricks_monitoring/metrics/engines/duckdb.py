@@ -109,6 +109,14 @@ def arrow_relation(rows: pa.Table, columns: Mapping[str, Column]) -> Relation:
     return relation
 
 
+def no_rows(columns: Mapping[str, Column]) -> Relation:
+    """Return a relation with these columns and no rows."""
+    picked = [
+        f"CAST(NULL AS {column.sql_type}) AS {delta_scan.quoted(name)}" for name, column in columns.items()
+    ]
+    return lambda _: f"SELECT {', '.join(picked) or 'NULL'} WHERE false"  # noqa: S608 - our own names
+
+
 class DuckDBEngine:
     """Reads the rows of one relation, which it opens when first asked.
 

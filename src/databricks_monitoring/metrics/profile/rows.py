@@ -18,8 +18,7 @@ from databricks_monitoring.metrics.engines.duckdb import value_sql
 from databricks_monitoring.metrics.groups import Group, partitions
 from databricks_monitoring.metrics.profile.uncastable import uncastable_cells, uncastable_sql
 from databricks_monitoring.metrics.profile.window import Layout, profile_items, profile_numbers
-from databricks_monitoring.metrics.quality.probabilities import probability_sql
-from databricks_monitoring.metrics.quality.table_row import TableRowMetrics, class_names
+from databricks_monitoring.metrics.quality.table_row import TableRowMetrics, probabilities_of
 from databricks_monitoring.names import ALL_MODELS, TABLE_ROW
 
 if TYPE_CHECKING:
@@ -81,6 +80,8 @@ class ProfileRows:
         Aggregate metrics that this table can compute.
     schema
         The baseline's columns, whose types are compared with; None without one, and for its own rows.
+    probabilities
+        SQL of each class's probability; None where the rows themselves tell the classes of the whole table.
     unprofiled
         Columns that could not be read, and why; filled while rows are made.
     rows_read
@@ -95,6 +96,7 @@ class ProfileRows:
     derived: Derived
     aggregates: Sequence[Aggregate] = ()
     schema: SchemaComparison | None = None
+    probabilities: Mapping[str, str] | None = None
     unprofiled: dict[str, str] = field(default_factory=dict)
     rows_read: int = 0
 
@@ -122,10 +124,12 @@ class ProfileRows:
             ]
             yield from self._of_batch(batch, keys, calendar)
 
-    def of_table(self, window: Mapping[str, object] | None) -> Iterator[list[Cells]]:
+    def of_table(
+        self, window: Mapping[str, object] | None, granularity: str | None = None
+    ) -> Iterator[list[Cells]]:
         """Return the rows of the whole table as one window, which may be None."""
         batch = Batch([0], None, self.engine.count())
-        yield from self._of_batch(batch, [{"window": window, "granularity": None}], None)
+        yield from self._of_batch(batch, [{"window": window, "granularity": granularity}], None)
 
     def _batches(
         self, calendar: Calendar, starts: Sequence[int], counts: Mapping[int, int]
@@ -187,14 +191,10 @@ class ProfileRows:
             yield self.derived.added(finished)
 
     @cached_property
-    def _probabilities(self) -> dict[str, str]:
-        columns = self.engine.columns
-        proba = columns.get(self.definition.prediction_proba_column or "")
-        prediction = columns.get(self.definition.prediction_column or "")
-        label = columns.get(self.definition.label_column or "")
-        if proba is None or prediction is None or label is None:
-            return {}
-        return probability_sql(self.engine, proba, class_names(prediction, label))
+    def _probabilities(self) -> Mapping[str, str]:
+        if self.probabilities is not None:
+            return self.probabilities
+        return probabilities_of(self.definition, self.engine, self.engine.columns)
 
     def _custom(
         self, batch: Batch, calendar: Calendar | None

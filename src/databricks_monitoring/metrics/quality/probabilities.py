@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -18,14 +18,20 @@ if TYPE_CHECKING:
 
     from databricks_monitoring.metrics.arrays import Floats
     from databricks_monitoring.metrics.columns import Column
-    from databricks_monitoring.metrics.engines.duckdb import DuckDBEngine
     from databricks_monitoring.metrics.profile.cells import Cells
 
 _BOTH = 2
 
 
+class ClassValues(Protocol):
+    """A table that can tell which classes occur in it."""
+
+    def values(self, expression: str) -> list[str]:
+        """Return the distinct non-null values of an expression in DuckDB's SQL as text, ascending."""
+
+
 def probability_sql(
-    engine: DuckDBEngine, column: Column, class_names: tuple[str, str | None]
+    engine: ClassValues, column: Column, class_names: tuple[str, str | None]
 ) -> dict[str, str]:
     """Return the SQL of each class's probability, NULL where the row has none at all.
 
@@ -64,7 +70,7 @@ def _zero_if_absent(name: str, sql: str) -> str:
     return f"CASE WHEN {name} IS NOT NULL THEN coalesce(CAST({sql} AS DOUBLE), 0.0) END"
 
 
-def _of_two(engine: DuckDBEngine, column: Column, class_names: tuple[str, str | None]) -> dict[str, str]:
+def _of_two(engine: ClassValues, column: Column, class_names: tuple[str, str | None]) -> dict[str, str]:
     classes = sorted({each for sql in class_names if sql for each in engine.values(sql)})
     if len(classes) > _BOTH:
         raise UnsupportedColumnError(

@@ -15,7 +15,11 @@ from databricks_monitoring.metrics.fairness.groups import fairness
 from databricks_monitoring.metrics.quality.accuracy import accuracy_score
 from databricks_monitoring.metrics.quality.confusion import Confusion, confusion
 from databricks_monitoring.metrics.quality.precision_recall_f1 import precision_recall_f1
-from databricks_monitoring.metrics.quality.probabilities import probability_cells
+from databricks_monitoring.metrics.quality.probabilities import (
+    ClassValues,
+    probability_cells,
+    probability_sql,
+)
 from databricks_monitoring.metrics.quality.regression import regression_errors
 from databricks_monitoring.metrics.slices import text_sql
 
@@ -161,6 +165,26 @@ def class_names(prediction: Column, label: Column | None) -> tuple[str, str | No
     if numeric and prediction.sql_type != label.sql_type:
         return text_sql(_double(prediction), "DOUBLE"), text_sql(_double(label), "DOUBLE")
     return value_sql(prediction, as_text=True), value_sql(label, as_text=True)
+
+
+def probabilities_of(
+    definition: MonitorDefinition, table: ClassValues, columns: Mapping[str, Column]
+) -> dict[str, str]:
+    """Return the SQL of each class's probability; nothing where a table lacks what that takes.
+
+    Parameters
+    ----------
+    table
+        Tells the classes that occur.
+    columns
+        The table's.
+    """
+    proba = columns.get(definition.prediction_proba_column or "")
+    prediction = columns.get(definition.prediction_column or "")
+    label = columns.get(definition.label_column or "")
+    if proba is None or prediction is None or label is None:
+        return {}
+    return probability_sql(table, proba, class_names(prediction, label))
 
 
 def _double(column: Column) -> str:
