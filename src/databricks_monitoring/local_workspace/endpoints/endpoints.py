@@ -83,7 +83,7 @@ class Endpoints:
         self.models = ServedModels(store, tables)
         self.served_entities = ServedEntities(store)
         self.logs = PayloadLogs(
-            self._folder / "inference_logs", store, tables, commit_seconds=self._settings.commit_seconds
+            self._folder / "inference_logs", tables, commit_seconds=self._settings.commit_seconds
         )
         self._deployment = Deployment(self._folder, self.models, self._settings, clock, secrets)
         tables.virtual[SERVED_ENTITIES] = self.served_entities.table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 import time
 import uuid
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from databricks_monitoring.local_workspace.model_server.payload_log import PayloadLog
     from databricks_monitoring.local_workspace.model_server.payload_logs import PayloadLogs
     from databricks_monitoring.local_workspace.model_server.supervisor import Supervisor
+    from databricks_monitoring.names import TableName
+
+logger = logging.getLogger(__name__)
 
 SERVED_BY = "served-model-name"
 """Answer header that names the served entity."""
@@ -139,17 +143,16 @@ class ServedEndpoint:
     async def invoke(self, body: bytes | None, content_type: str, served_entity: str | None) -> Invocation:
         """Answer one request; `body` is None when it was larger than an endpoint takes.
 
-        Raises
-        ------
-        ResourceDoesNotExist
-            If the endpoint has no such served entity.
+        Whatever becomes of it, it is in the log before it is answered. The one exception is the answer 503
+        that says it could not be recorded.
         """
         arrived = self._clock.now()
         began = time.perf_counter()
-        entity = self._named(served_entity) if served_entity is not None else self._pick()
+        entity: RunningEntity | None = None
         duration_ms: int | None = None
         client_request_id: str | None = None
         try:
+            entity = self._named(served_entity) if served_entity is not None else self._pick()
             self._limiter.take()
             if body is None:
                 status, answer = 413, _too_large()
@@ -160,26 +163,34 @@ class ServedEndpoint:
                 client_request_id = frame.header["client_request_id"]
         except DatabricksError as error:
             status, code = status_and_code(error)
-            answer = json.dumps({"error_code": code, "message": str(error)}).encode()
+            answer = _failure(code, str(error))
+            client_request_id = _client_request_id(body)
+        except Exception as error:
+            # A fault of the server is an answer like any other, so it is logged like any other.
+            logger.exception("a request to %s failed", self.record.name)
+            status, answer = 500, _failure("INTERNAL_ERROR", f"{type(error).__name__}: {error}")
             client_request_id = _client_request_id(body)
         request_id = str(uuid.uuid4())
-        if self.log is not None:
-            self._logs.append(
-                self.log,
-                PayloadRecord.of(
-                    request_id=request_id,
-                    client_request_id=client_request_id,
-                    arrived=arrived,
-                    status=status,
-                    duration_ms=duration_ms,
-                    request=body,
-                    response=answer,
-                    served_entity_id=entity.id,
-                    requester=USER_NAME,
-                ),
+        if (log := self.log) is not None:
+            record = PayloadRecord.of(
+                request_id=request_id,
+                client_request_id=client_request_id,
+                arrived=arrived,
+                status=status,
+                duration_ms=duration_ms,
+                request=body,
+                response=answer,
+                served_entity_id=entity.id if entity else None,
+                requester=USER_NAME,
             )
-        entity.counters.count(status, (time.perf_counter() - began) * 1000)
-        headers = {SERVED_BY: entity.record.name, "x-request-id": request_id}
+            try:
+                self._logs.append(log, record)
+            except OSError as error:
+                status, answer = 503, _not_recorded(log.table, error)
+        headers = {"x-request-id": request_id}
+        if entity is not None:
+            entity.counters.count(status, (time.perf_counter() - began) * 1000)
+            headers[SERVED_BY] = entity.record.name
         if status in _TRY_AGAIN:
             headers["Retry-After"] = _RETRY_AFTER_SECONDS
         return Invocation(status, answer, headers)
@@ -212,9 +223,22 @@ class ServedEndpoint:
         return entities[name]
 
 
+def _failure(code: str, message: str) -> bytes:
+    return json.dumps({"error_code": code, "message": message}).encode()
+
+
 def _too_large() -> bytes:
     message = f"The request is larger than {MAX_REQUEST_BYTES} bytes. Send fewer rows at a time."
-    return json.dumps({"error_code": "BAD_REQUEST", "message": message}).encode()
+    return _failure("BAD_REQUEST", message)
+
+
+def _not_recorded(table: TableName, error: OSError) -> bytes:
+    """Return the answer that takes the place of one which the inference table would never show."""
+    return _failure(
+        "TEMPORARILY_UNAVAILABLE",
+        f"The request could not be recorded for the inference table {table}, so it is not answered: {error}. "
+        "Make room on the disk of the workspace, or disable the inference table; then send it again.",
+    )
 
 
 def _client_request_id(body: bytes | None) -> str | None:

@@ -114,12 +114,9 @@ def _log_lines(endpoint: str, log: PayloadLog | None) -> Iterator[str]:
     if log is None:
         return
     at = f'endpoint_name="{endpoint}",table="{log.table}"'
-    yield from _family(
-        "inference_table_lost_records_total", "counter", "Records never written.", [(at, float(log.lost))]
-    )
-    yield from _family(
-        "inference_table_failed_commits_total",
-        "counter",
-        "Commits that failed and are repeated.",
-        [(at, float(log.failed_commits))],
-    )
+    for name, text, value in (
+        ("refused_requests", "Requests answered 503 because they could not be recorded.", log.refused),
+        ("damaged_records", "Records found damaged on the disk and kept aside.", log.damaged),
+        ("failed_commits", "Commits that failed and are repeated.", log.failed_commits),
+    ):
+        yield from _family(f"inference_table_{name}_total", "counter", text, [(at, float(value))])

@@ -1,13 +1,14 @@
 """What an endpoint answered, on its way into the inference table.
 
-Each record is written to a segment file with one `write` before the answer is sent, so the operating system
-has it even if the workspace is killed the moment after. Segments are then committed to the table in order,
-each commit naming the number of its last segment as a Delta application transaction: after a crash between a
-commit and the removal of its segments, the table itself says which segments it has.
+Each record is written to a segment file before the answer is sent, so the operating system has it even if
+the workspace is killed the moment after; what cannot be written is not answered. Segments are then committed
+to the table in order, each commit naming the number of its last segment as a Delta application transaction:
+after a crash between a commit and the removal of its segments, the table itself says which segments it has.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
@@ -18,19 +19,26 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from databricks_monitoring.local_workspace.model_server.payload_record import payload_table, records_of
+from databricks_monitoring.local_workspace.model_server import segment
+from databricks_monitoring.local_workspace.model_server.durability import Sync, sync_commits, sync_paths
+from databricks_monitoring.local_workspace.model_server.payload_record import (
+    PAYLOAD_SCHEMA,
+    PayloadRecord,
+    payload_table,
+)
+from databricks_monitoring.local_workspace.model_server.segment import Segment, content_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from databricks_monitoring.local_workspace.model_server.payload_record import PayloadRecord
     from databricks_monitoring.names import TableName
 
 logger = logging.getLogger(__name__)
 
-_SUFFIX = ".jsonl"
-_SECONDS_AFTER_FAILURE = 5.0
+_COMMITTED = ".committed"
+_DAMAGED = ".damaged"
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+_BYTES_PER_SEGMENT = 32 * 1024 * 1024
 _BYTES_PER_COMMIT = 64 * 1024 * 1024
 
 
@@ -45,113 +53,215 @@ class PayloadLog:
         Id of the log in the table's transactions.
     location
         Folder of the Delta table.
-    next_number
-        Gives each segment a number above all before it, also after a restart.
+    sync
+        When to wait for the disk.
 
     Attributes
     ----------
-    lost
-        Records that could not be written to a segment.
-    failed_commits, error
-        Commits that failed, and why the last one did; `error` is empty after one that succeeded.
+    refused
+        Records that could not be written to a segment; their requests were not answered.
+    damaged
+        Records that were found damaged on the disk and kept aside.
+    failed_commits
+        Commits that failed, each of which is tried again.
     retry_at
         When to try again after a failure, by the monotonic clock.
     """
 
     def __init__(
-        self, folder: Path, table: TableName, application: str, location: Path, next_number: Callable[[], int]
+        self, folder: Path, table: TableName, application: str, location: Path, *, sync: Sync = Sync.COMMIT
     ) -> None:
         self.table = table
-        self.lost = 0
+        self.refused = 0
+        self.damaged = 0
         self.failed_commits = 0
-        self.error = ""
         self.retry_at = 0.0
         self.committing = threading.Lock()
         self._folder = folder
         self._application = application
         self._location = location
-        self._next_number = next_number
+        self._sync = sync
         self._writing = threading.Lock()
-        self._segment: int | None = None
-        self._size = 0
+        self._segment: Segment | None = None
+        self._not_synced: list[Path] = []
+        self._failures = 0
+        self._append_error = ""
+        self._commit_error = ""
         folder.mkdir(parents=True, exist_ok=True)
+        self._last_number = self._highest_number()
+
+    @property
+    def error(self) -> str:
+        """What is wrong, in words: recording answers, or committing them; empty when all is well."""
+        return self._append_error or self._commit_error
 
     def append(self, record: PayloadRecord) -> None:
-        """Put a record where a killed workspace finds it again; a failure is counted, not raised."""
+        """Put a record where a killed workspace finds it again.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written; then nothing of it is left, and its request must not be answered.
+        """
         line = record.line()
         with self._writing:
             try:
-                if self._segment is None:
-                    self._open()
                 self._write(line)
             except OSError as error:
-                self.lost += 1
-                self.error = f"A request could not be recorded: {error}"
-                logger.exception("a record for %s could not be written", self.table)
-
-    def _open(self) -> None:
-        path = self._folder / f"{self._next_number():012d}{_SUFFIX}"
-        self._segment = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        self._size = 0
+                self.refused += 1
+                if not self._append_error:
+                    # Once for each trouble: every request meets it until it is over.
+                    logger.exception("requests for %s cannot be recorded and are refused", self.table)
+                self._append_error = f"Requests cannot be recorded and are answered 503: {error}"
+                raise
+            self._append_error = ""
 
     def _write(self, line: bytes) -> None:
+        if self._segment is not None and self._segment.size + len(line) > _BYTES_PER_SEGMENT:
+            self._end_segment()
         if self._segment is None:
-            return
-        written = os.write(self._segment, line)
-        if written < len(line):
-            # A full disk takes a part; what follows must not be glued to it.
-            os.ftruncate(self._segment, self._size)
-            raise OSError(f"only {written} of {len(line)} bytes were written")
-        self._size += written
+            self._last_number += 1
+            self._segment = Segment(self._folder / f"{self._last_number:012d}{segment.SUFFIX}")
+            if self._sync is Sync.ANSWER:
+                sync_paths([self._folder])
+        try:
+            self._segment.write(line, sync=self._sync is Sync.ANSWER)
+        finally:
+            if self._segment.broken:
+                self._end_segment()
+
+    def _end_segment(self) -> None:
+        if self._segment is not None:
+            self._segment.close()
+            self._not_synced.append(self._segment.path)
+            self._segment = None
 
     def roll(self) -> list[Path]:
         """End the current segment; return all that hold what was answered so far, oldest first."""
         with self._writing:
-            if self._segment is not None:
-                os.close(self._segment)
-                self._segment = None
+            self._end_segment()
+            ended, self._not_synced = self._not_synced, []
             # Listed while nobody can open another: that one is still being written.
-            return sorted(self._folder.glob(f"*{_SUFFIX}"))
+            found = sorted(self._folder.glob(f"*{segment.SUFFIX}"))
+        if self._sync is not Sync.NEVER and ended:
+            # A commit may fail for long; until it succeeds the segments are all there is.
+            sync_paths([*ended, self._folder])
+        return found
 
     def has_uncommitted(self) -> bool:
         """Say whether there is anything to commit."""
-        return self._segment is not None or any(self._folder.glob(f"*{_SUFFIX}"))
+        return self._segment is not None or any(self._folder.glob(f"*{segment.SUFFIX}"))
 
     def commit(self) -> bool:
         """Commit every record answered so far; say whether the table has them now.
 
         Segments stay until the table has them. The caller holds `committing`.
         """
-        segments = self.roll()
         try:
+            segments = self.roll()
             while segments:
                 together = _first_within(segments, _BYTES_PER_COMMIT)
                 self._commit(together)
                 segments = segments[len(together) :]
         except (DeltaError, OSError, ValueError, pa.ArrowException) as error:
-            message = f"{type(error).__name__}: {error}"
-            if message != self.error:
-                # Once for each trouble: it is tried again every few seconds.
-                logger.warning("answers could not be committed to %s: %s", self.table, message)
-            self.failed_commits += 1
-            self.error = message
-            self.retry_at = time.monotonic() + _SECONDS_AFTER_FAILURE
+            self.commit_failed(error)
             return False
-        self.error = ""
+        self._commit_error = ""
+        self._failures = 0
         self.retry_at = 0.0
         return True
+
+    def commit_failed(self, error: BaseException) -> None:
+        """Note why a commit failed, and when to try again: later each time."""
+        message = f"Answers are recorded but cannot be committed: {type(error).__name__}: {error}"
+        if message != self._commit_error:
+            # Once for each trouble: it is tried again and again.
+            logger.warning("%s: %s", self.table, message)
+        self._commit_error = message
+        self.failed_commits += 1
+        self.retry_at = time.monotonic() + min(_FIRST_PAUSE * 2**self._failures, _LONGEST_PAUSE)
+        self._failures = min(self._failures + 1, 16)
 
     def _commit(self, segments: list[Path]) -> None:
         table = DeltaTable(self._location)
         committed = table.transaction_version(self._application) or 0
         new = [path for path in segments if int(path.stem) > committed]
-        records = [record for path in new for record in records_of(path.read_bytes())]
+        records = [record for path in new for record in self._records(path)]
         if records:
+            before = table.version()
             last = int(new[-1].stem)
             properties = CommitProperties(app_transactions=[Transaction(self._application, last)])
-            write_deltalake(table, payload_table(records), mode="append", commit_properties=properties)
-        for path in segments:
+            rows = _fitting(payload_table(records), pa.schema(table.schema().to_arrow()))
+            write_deltalake(table, rows, mode="append", commit_properties=properties)
+            if self._sync is not Sync.NEVER:
+                sync_commits(self._location, range(before + 1, table.version() + 1))
+        self._remove(segments)
+
+    def _records(self, path: Path) -> list[PayloadRecord]:
+        """Return the records of a segment; what is damaged is kept aside."""
+        content = content_of(path.read_bytes())
+        if content.damaged:
+            self._keep_aside(path.with_suffix(_DAMAGED), content.damaged)
+        return [PayloadRecord(**json.loads(text)) for text in content.whole]
+
+    def _keep_aside(self, path: Path, lines: list[bytes]) -> None:
+        if path.exists():
+            return
+        path.write_bytes(b"".join(line + b"\n" for line in lines))
+        self.damaged += len(lines)
+        logger.error("%d records for %s are damaged; they are kept in %s", len(lines), self.table, path)
+
+    def _remove(self, segments: list[Path]) -> None:
+        """Remove committed segments; the emptied last one keeps its number from being given again."""
+        *others, last = segments
+        for path in others:
             path.unlink()
+        marker = last.with_suffix(_COMMITTED)
+        last.rename(marker)
+        os.truncate(marker, 0)
+        for path in self._folder.glob(f"*{_COMMITTED}"):
+            if path != marker:
+                path.unlink()
+
+    def _highest_number(self) -> int:
+        """Return the highest number that a segment ever had, as far as folder and table know.
+
+        A number that the table has as committed must not be given again: its records would be taken for
+        written.
+        """
+        numbers = [int(path.stem) for path in self._folder.iterdir() if path.stem.isdigit()]
+        try:
+            numbers.append(DeltaTable(self._location).transaction_version(self._application) or 0)
+        except (DeltaError, OSError, ValueError) as error:
+            logger.warning("%s cannot be read yet: %s", self.table, error)
+        return max(numbers, default=0)
+
+
+def _fitting(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
+    """Return rows with the columns of the table as it is now; a column that was added to it is NULL.
+
+    Raises
+    ------
+    ValueError
+        If the table has lost a column.
+    """
+    if wanted.names == rows.column_names:
+        return rows
+    missing = [name for name in rows.column_names if name not in wanted.names]
+    if missing:
+        raise ValueError(
+            f"the table has lost {', '.join(missing)}; found {', '.join(wanted.names)}, expected "
+            f"{', '.join(PAYLOAD_SCHEMA.names)}. Add what is missing, or drop the table and enable the "
+            "inference table again, which creates it"
+        )
+    return pa.table(
+        {
+            field.name: rows[field.name]
+            if field.name in rows.column_names
+            else pa.nulls(rows.num_rows, field.type)
+            for field in wanted
+        }
+    )
 
 
 def _first_within(segments: list[Path], at_most: int) -> list[Path]:

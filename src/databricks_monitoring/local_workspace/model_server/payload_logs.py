@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING
 
+from databricks_monitoring.local_workspace.model_server.durability import Sync, sync_paths
 from databricks_monitoring.local_workspace.model_server.payload_log import PayloadLog
 from databricks_monitoring.names import TableName
 
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
 
     from databricks_monitoring.local_workspace.catalog.tables import Tables
     from databricks_monitoring.local_workspace.model_server.payload_record import PayloadRecord
-    from databricks_monitoring.local_workspace.storage import Store
+
+logger = logging.getLogger(__name__)
 
 _ABOUT = "log.json"
 
@@ -26,12 +29,21 @@ class PayloadLogs:
 
     Whoever reads an inference table through `Tables.open` sees every request answered before: reading it
     commits first.
+
+    Parameters
+    ----------
+    commit_seconds
+        Shortest time between two commits to one table.
+    sync
+        When to wait for the disk; None for what the environment says.
     """
 
-    def __init__(self, folder: Path, store: Store, tables: Tables, *, commit_seconds: float) -> None:
+    def __init__(
+        self, folder: Path, tables: Tables, *, commit_seconds: float, sync: Sync | None = None
+    ) -> None:
         self._folder = folder
-        self._store = store
         self._tables = tables
+        self._sync = sync or Sync.from_environment()
         self._commit_seconds = commit_seconds
         self._logs: dict[str, PayloadLog] = {}
         self._lock = threading.Lock()
@@ -42,8 +54,13 @@ class PayloadLogs:
     def start(self) -> None:
         """Find the logs of before, commit what they hold, and begin."""
         for about in sorted(self._folder.glob(f"*/{_ABOUT}")):
-            found = json.loads(about.read_text())
-            self._opened(about.parent.name, TableName.parse(found["table"]))
+            try:
+                table = TableName.parse(json.loads(about.read_text())["table"])
+            except (ValueError, KeyError):
+                # A machine lost its power. Its endpoint, if it still logs, writes the file again.
+                logger.exception("%s cannot be read; what its endpoint had answered is left there", about)
+                continue
+            self._opened(about.parent.name, table)
         for log in self._logs.values():
             if log.has_uncommitted():
                 self._commit(log)
@@ -54,11 +71,18 @@ class PayloadLogs:
         name = f"{endpoint_id}-{hashlib.sha256(str(table).encode()).hexdigest()[:12]}"
         with self._lock:
             if name not in self._logs:
-                folder = self._folder / name
-                folder.mkdir(parents=True, exist_ok=True)
-                (folder / _ABOUT).write_text(json.dumps({"table": str(table), "endpoint_id": endpoint_id}))
+                self._describe(self._folder / name, {"table": str(table), "endpoint_id": endpoint_id})
                 self._opened(name, table)
             return self._logs[name]
+
+    def _describe(self, folder: Path, about: dict[str, str]) -> None:
+        """Write whose log a folder is, whole or not at all: a restart finds the log by it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f"{_ABOUT}.part"
+        part.write_text(json.dumps(about))
+        if self._sync is not Sync.NEVER:
+            sync_paths([part])
+        part.replace(folder / _ABOUT)
 
     def _opened(self, name: str, table: TableName) -> None:
         self._logs[name] = PayloadLog(
@@ -66,12 +90,18 @@ class PayloadLogs:
             table,
             f"payload-log-{name}",
             self._tables.location(table),
-            lambda: self._store.next_number(f"payload_log/{name}"),
+            sync=self._sync,
         )
         self._tables.before_read[table] = lambda: self.flush(table)
 
     def append(self, log: PayloadLog, record: PayloadRecord) -> None:
-        """Record an answered request."""
+        """Record a request that is about to be answered.
+
+        Raises
+        ------
+        OSError
+            If it cannot be recorded; then it must not be answered.
+        """
         log.append(record)
         self._wake.set()
 
@@ -97,7 +127,12 @@ class PayloadLogs:
     def _commit(self, log: PayloadLog) -> bool:
         # A statement that writes to the table reads it while it holds the table, so the table comes first.
         with self._tables.writing(log.table), log.committing:
-            return log.commit()
+            try:
+                return log.commit()
+            except BaseException as error:  # what delta-rs raises when it panics is no Exception
+                log.commit_failed(error)
+                logger.exception("a commit to %s failed in a way nobody expects", log.table)
+                return False
 
     def _commit_again_and_again(self) -> None:
         while not self._closed:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from databricks_monitoring.local_workspace.model_server.segment import framed
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -88,7 +90,7 @@ class PayloadRecord:
             codes.append(RESPONSE_TOO_LARGE)
         return cls(
             databricks_request_id=request_id,
-            client_request_id=client_request_id,
+            client_request_id=_storable(client_request_id),
             request_time_us=round(arrived.timestamp() * 1_000_000),
             status_code=status,
             execution_duration_ms=duration_ms,
@@ -101,12 +103,12 @@ class PayloadRecord:
 
     def line(self) -> bytes:
         """Return the record as one line of a segment file."""
-        return json.dumps(self.__dict__, separators=(",", ":")).encode() + b"\n"
+        return framed(json.dumps(self.__dict__, separators=(",", ":")).encode())
 
 
-def records_of(segment: bytes) -> list[PayloadRecord]:
-    """Return the records of a segment file, but a last line without its end: that was never answered."""
-    return [PayloadRecord(**json.loads(line)) for line in segment.split(b"\n")[:-1]]
+def _storable(text: str | None) -> str | None:
+    """Return a text that a table can hold: JSON may have halves of surrogate pairs, UTF-8 has none."""
+    return None if text is None else text.encode(errors="replace").decode()
 
 
 def payload_table(records: Sequence[PayloadRecord]) -> pa.Table:

@@ -1,16 +1,24 @@
 from __future__ import annotations
 
-import itertools
+import json
+import os
+import resource
+import shutil
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Field, Transaction, write_deltalake
+from deltalake.schema import PrimitiveType
 
+from databricks_monitoring.errors import InvalidValueError
 from databricks_monitoring.local_workspace.catalog.tables import Tables
 from databricks_monitoring.local_workspace.clock import WorkspaceClock
+from databricks_monitoring.local_workspace.model_server import payload_log
+from databricks_monitoring.local_workspace.model_server.durability import SYNC_VARIABLE, Sync
 from databricks_monitoring.local_workspace.model_server.payload_log import PayloadLog
 from databricks_monitoring.local_workspace.model_server.payload_logs import PayloadLogs
 from databricks_monitoring.local_workspace.model_server.payload_record import (
@@ -18,23 +26,21 @@ from databricks_monitoring.local_workspace.model_server.payload_record import (
     PAYLOAD_SCHEMA,
     PayloadRecord,
     payload_table,
-    records_of,
 )
 from databricks_monitoring.local_workspace.storage import Store
 from databricks_monitoring.names import TableName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 TABLE = TableName("main", "default", "basic_payload")
-_NUMBERS = itertools.count(1)
 
 
-def _record(name: str) -> PayloadRecord:
+def _record(name: str, client_request_id: str | None = None) -> PayloadRecord:
     return PayloadRecord.of(
         request_id=name,
-        client_request_id=None,
+        client_request_id=client_request_id,
         arrived=datetime(2026, 11, 23, 23, 59, 59, 999_999, tzinfo=UTC),
         status=200,
         duration_ms=3,
@@ -58,7 +64,7 @@ def log(tmp_path: Path, location: Path) -> PayloadLog:
 
 
 def _reopened(tmp_path: Path, location: Path) -> PayloadLog:
-    return PayloadLog(tmp_path / "log", TABLE, "app", location, lambda: next(_NUMBERS))
+    return PayloadLog(tmp_path / "log", TABLE, "app", location)
 
 
 def _ids(location: Path) -> list[str]:
@@ -88,11 +94,6 @@ def test_too_large_a_payload_is_null_with_a_code() -> None:
     (row,) = payload_table([record]).to_pylist()
     assert (row["request"], row["response"]) == (None, None)
     assert row["logging_error_codes"] == ["MAX_REQUEST_SIZE_EXCEEDED", "MAX_RESPONSE_SIZE_EXCEEDED"]
-
-
-def test_a_torn_last_line_is_left_out() -> None:
-    whole = _record("a").line()
-    assert records_of(whole + _record("b").line()[:-5]) == [_record("a")]
 
 
 def test_records_reach_the_table_once(tmp_path: Path, location: Path, log: PayloadLog) -> None:
@@ -163,11 +164,164 @@ def test_a_failed_commit_keeps_its_segments(location: Path, log: PayloadLog) -> 
     assert _ids(location) == ["a"]
 
 
-def test_a_record_that_cannot_be_written_is_counted(tmp_path: Path, log: PayloadLog) -> None:
-    (tmp_path / "log").rmdir()
+def test_what_utf8_cannot_say_is_replaced(location: Path, log: PayloadLog) -> None:
+    # JSON may have half of a surrogate pair; a table that refused it would refuse all that comes after.
+    log.append(_record("a", client_request_id="half \ud83d"))
+    assert log.commit()
+    [row] = DeltaTable(location).to_pyarrow_table().to_pylist()
+    assert row["client_request_id"] == "half ?"
+
+
+def test_a_damaged_record_is_kept_aside_and_the_others_go_on(
+    tmp_path: Path, location: Path, log: PayloadLog
+) -> None:
+    for name in ("a", "b", "c"):
+        log.append(_record(name))
+    (segment,) = log.roll()
+    damaged = bytearray(segment.read_bytes())
+    middle = len(damaged) // 2
+    damaged[middle : middle + 4] = b"\0\0\0\0"
+    segment.write_bytes(damaged)
+    assert log.commit()
+    assert _ids(location) == ["a", "c"]
+    assert log.damaged == 1
+    [aside] = (tmp_path / "log").glob("*.damaged")
+    assert aside.read_bytes() == damaged.split(b"\n")[1] + b"\n"
+
+
+def test_a_number_is_never_given_twice(tmp_path: Path, location: Path, log: PayloadLog) -> None:
     log.append(_record("a"))
-    assert log.lost == 1
-    assert "could not be recorded" in log.error
+    (segment,) = log.roll()
+    assert log.commit()
+    # The emptied segment remembers the number while the table is away, the table while the folder is.
+    location.rename(location.with_name("away"))
+    again = _reopened(tmp_path, location)
+    again.append(_record("b"))
+    (next_one,) = again.roll()
+    assert int(next_one.stem) > int(segment.stem)
+    location.with_name("away").rename(location)
+    assert again.commit()
+    for left in (tmp_path / "log").iterdir():
+        left.unlink()
+    fresh = _reopened(tmp_path, location)
+    fresh.append(_record("c"))
+    assert fresh.commit()
+    assert _ids(location) == ["a", "b", "c"]
+
+
+def test_the_table_knows_its_segments_after_checkpoint_and_compaction(
+    tmp_path: Path, location: Path, log: PayloadLog
+) -> None:
+    log.append(_record("a"))
+    (segment,) = log.roll()
+    content = segment.read_bytes()
+    assert log.commit()
+    log.append(_record("b"))
+    assert log.commit()
+    DeltaTable(location).optimize.compact()
+    DeltaTable(location).create_checkpoint()
+    for commit in (location / "_delta_log").glob("*.json"):
+        os.utime(commit, (0, 0))
+    DeltaTable(location).cleanup_metadata()
+    segment.write_bytes(content)
+    assert _reopened(tmp_path, location).commit()
+    assert _ids(location) == ["a", "b"]
+
+
+def test_a_large_log_is_committed_in_several_segments(
+    location: Path, log: PayloadLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(payload_log, "_BYTES_PER_SEGMENT", 600)
+    monkeypatch.setattr(payload_log, "_BYTES_PER_COMMIT", 1500)
+    names = [f"{number:02d}" for number in range(12)]
+    for name in names:
+        log.append(_record(name))
+    assert len(log.roll()) > 3
+    assert log.commit()
+    assert _ids(location) == names
+    assert DeltaTable(location).version() > 2
+
+
+@pytest.mark.parametrize("sync", Sync)
+def test_records_arrive_whatever_waits_for_the_disk(tmp_path: Path, location: Path, sync: Sync) -> None:
+    log = PayloadLog(tmp_path / "log", TABLE, "app", location, sync=sync)
+    log.append(_record("a"))
+    log.append(_record("b"))
+    assert log.commit()
+    assert _ids(location) == ["a", "b"]
+
+
+def test_the_environment_says_what_waits_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Sync.from_environment() is Sync.COMMIT
+    monkeypatch.setenv(SYNC_VARIABLE, "answer")
+    assert Sync.from_environment() is Sync.ANSWER
+    monkeypatch.setenv(SYNC_VARIABLE, "sometimes")
+    with pytest.raises(InvalidValueError, match="answer, commit, never"):
+        Sync.from_environment()
+
+
+def test_a_column_that_was_added_is_null(location: Path, log: PayloadLog) -> None:
+    DeltaTable(location).alter.add_columns([Field("note", PrimitiveType("string"))])
+    log.append(_record("a"))
+    assert log.commit()
+    [row] = DeltaTable(location).to_pyarrow_table().to_pylist()
+    assert (row["databricks_request_id"], row["note"]) == ("a", None)
+
+
+def test_a_table_that_lost_a_column_is_named(location: Path, log: PayloadLog) -> None:
+    shutil.rmtree(location)
+    DeltaTable.create(location, PAYLOAD_SCHEMA.remove(0))
+    log.append(_record("a"))
+    assert not log.commit()
+    assert "the table has lost databricks_request_id" in log.error
+    shutil.rmtree(location)
+    DeltaTable.create(location, PAYLOAD_SCHEMA)
+    assert log.commit()
+    assert _ids(location) == ["a"]
+
+
+def test_a_failing_commit_is_tried_less_and_less_often(location: Path, log: PayloadLog) -> None:
+    shutil.rmtree(location)
+    log.append(_record("a"))
+    pauses = []
+    for _ in range(8):
+        assert not log.commit()
+        pauses.append(round(log.retry_at - time.monotonic()))
+    assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
+
+
+@pytest.fixture
+def full_disk() -> Iterator[Callable[[int], None]]:
+    """Let no file grow beyond a size, as a full disk lets none grow at all; returns how to set it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_record_that_does_not_fit_on_the_disk_is_refused_as_a_whole(
+    tmp_path: Path, location: Path, log: PayloadLog, full_disk: Callable[[int], None]
+) -> None:
+    line = len(_record("a").line())
+    full_disk(2 * line + line // 2)
+    written = []
+    for name in "abcd":
+        try:
+            log.append(_record(name))
+        except OSError:
+            continue
+        written.append(name)
+    assert written == ["a", "b"]
+    assert log.refused == 2
+    assert "cannot be recorded" in log.error
+    # The commit needs room too; the segments wait for it.
+    assert not log.commit()
+    full_disk(resource.RLIM_INFINITY)
+    log.append(_record("e"))
+    assert "cannot be recorded" not in log.error
+    assert log.commit()
+    assert log.error == ""
+    assert _reopened(tmp_path, location).commit()
+    assert _ids(location) == ["a", "b", "e"]
 
 
 @pytest.fixture
@@ -179,7 +333,7 @@ def tables(tmp_path: Path) -> Iterator[Tables]:
 
 def test_a_reader_sees_what_was_answered_before(tmp_path: Path, tables: Tables) -> None:
     store = Store(tmp_path / "workspace.db")
-    logs = PayloadLogs(tmp_path / "logs", store, tables, commit_seconds=1000)
+    logs = PayloadLogs(tmp_path / "logs", tables, commit_seconds=1000)
     tables.create(TABLE, PAYLOAD_SCHEMA)
     logs.start()
     log = logs.open("endpoint", TABLE)
@@ -195,3 +349,18 @@ def test_a_reader_sees_what_was_answered_before(tmp_path: Path, tables: Tables) 
     logs.close()
     assert DeltaTable(tables.location(TABLE)).to_pyarrow_table().num_rows == 5
     store.close()
+
+
+def test_a_log_whose_description_is_broken_hinders_nobody(tmp_path: Path, tables: Tables) -> None:
+    tables.create(TABLE, PAYLOAD_SCHEMA)
+    before = PayloadLogs(tmp_path / "logs", tables, commit_seconds=1000)
+    before.open("endpoint", TABLE).append(_record("a"))
+    [about] = (tmp_path / "logs").glob("*/log.json")
+    described = json.loads(about.read_text())
+    about.write_text("")
+    logs = PayloadLogs(tmp_path / "logs", tables, commit_seconds=1000)
+    logs.start()
+    logs.open("endpoint", TABLE)
+    assert json.loads(about.read_text()) == described
+    logs.close()
+    assert _ids(tables.location(TABLE)) == ["a"]
