@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import mlflow
@@ -21,6 +22,8 @@ class Tall(PythonModel):
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> list[int]:
         universes = set(model_input["Universe"])
+        if "slow" in universes:
+            time.sleep(1)
         if "refuse" in universes:
             raise MlflowException("This universe is refused.")
         predictions = [int(height > 1.8) for height in model_input["Height"]]

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from databricks.sdk.errors import BadRequest
 from databricks.sdk.service.dataquality import AggregationGranularity, DataProfilingConfig, Refresh
 
 from databricks_monitoring.clients import SqlClient
@@ -14,6 +13,7 @@ from databricks_monitoring.errors import (
     ColumnNotFoundError,
     ConfigError,
     InvalidValueError,
+    InvocationError,
     TableNotFoundError,
     ValidationFailedError,
 )
@@ -85,7 +85,7 @@ def test_every_request_becomes_its_rows_once(served: Served) -> None:
         assert answer["predictions"] == [1, 0, 0]
     short = {"dataframe_records": [{**CHARACTERS[0], "Universe": "lose one"}] * 2}
     setup.invoke_endpoint(endpoint, short, client_request_id="once-short")
-    with pytest.raises(BadRequest):
+    with pytest.raises(InvocationError):
         setup.invoke_endpoint(endpoint, {"dataframe_records": [{**CHARACTERS[0], "Universe": "refuse"}]})
     logged(sql, TableName.parse(served.deployment["payload_table"]), 6)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -14,11 +14,16 @@ _BESIDE = ("params", "client_request_id", "usage_context")
 
 
 def request_body(
-    payload: Mapping[str, object], *, client_request_id: str | None, params: Mapping[str, object] | None
+    payload: object, *, client_request_id: str | None, params: Mapping[str, object] | None
 ) -> dict[str, object]:
     """Return the JSON body of a request.
 
     Missing values (None, NaN, NaT) become null, numpy values plain ones, dates ISO text.
+
+    Parameters
+    ----------
+    payload : mapping, DataFrame or sequence of mapping
+        The parts of the body by name, of which one may be a DataFrame; or the rows themselves.
 
     Raises
     ------
@@ -26,18 +31,48 @@ def request_body(
         Unless the payload has exactly one of `FORMATS`, and beside it only what the protocol knows.
     """
     valid = [*FORMATS, *_BESIDE]
+    payload = _named(payload)
     for key in payload:
         if key not in valid:
             raise UnknownKeyError(str(key), "payload", valid)
     given = [key for key in payload if key in FORMATS]
     if len(given) != 1:
         raise InvalidValueError("payload", given or "none of them", "exactly one of " + ", ".join(FORMATS))
-    body = {key: _plain(value) for key, value in payload.items()}
+    body = {key: _plain(_in_format(key, value)) for key, value in payload.items()}
     if client_request_id is not None:
         body["client_request_id"] = client_request_id
     if params is not None:
         body["params"] = _plain(params)
     return body
+
+
+def _named(payload: object) -> Mapping[str, object]:
+    """Return rows under the name of their format; a mapping has named them already."""
+    if isinstance(payload, Mapping):
+        return payload
+    if _is_frame(payload):
+        return {"dataframe_split": payload}
+    if isinstance(payload, Sequence) and payload and all(isinstance(row, Mapping) for row in payload):
+        return {"dataframe_records": payload}
+    raise InvalidValueError(
+        "payload", type(payload).__name__, "a dictionary, a DataFrame or a list of dictionaries"
+    )
+
+
+def _is_frame(value: object) -> bool:
+    # pandas is optional, so nothing of it is imported to ask.
+    return hasattr(value, "to_dict") and hasattr(value, "columns")
+
+
+def _in_format(name: str, value: object) -> object:
+    """Return a DataFrame in the shape that a format has; anything else as it is."""
+    if not _is_frame(value):
+        return value
+    if name == "dataframe_split":
+        split = value.to_dict(orient="split")  # type: ignore[attr-defined] # asked for just above
+        return {"columns": split["columns"], "data": split["data"]}
+    orient = "list" if name == "inputs" else "records"
+    return value.to_dict(orient=orient)  # type: ignore[attr-defined] # asked for just above
 
 
 def _plain(value: object) -> object:  # noqa: PLR0911 - one per kind of value

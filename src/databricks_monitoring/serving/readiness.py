@@ -16,11 +16,19 @@ from databricks_monitoring.errors import DeploymentFailedError, EndpointTimeoutE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from databricks.sdk.service.serving import ServingEndpointDetailed
+    from databricks.sdk.service.serving import (
+        EndpointCoreConfigInput,
+        ServedEntityOutput,
+        ServingEndpointDetailed,
+    )
 
 _FIRST_POLL_SECONDS = 0.2
 _SLOWEST_POLL_SECONDS = 5.0
+_SECONDS_BETWEEN_WORDS = 30.0
 _FAILED = frozenset({EndpointStateConfigUpdate.UPDATE_FAILED, EndpointStateConfigUpdate.UPDATE_CANCELED})
+
+ModelAndVersion = tuple[str, str]
+"""Full name of a model in lower case, and a version of it."""
 
 
 def config_update(endpoint: ServingEndpointDetailed) -> EndpointStateConfigUpdate | None:
@@ -38,17 +46,50 @@ def is_settled(endpoint: ServingEndpointDetailed) -> bool:
     return config_update(endpoint) is not EndpointStateConfigUpdate.IN_PROGRESS
 
 
-def served_versions(endpoint: ServingEndpointDetailed) -> list[str]:
+def served_entities(endpoint: ServingEndpointDetailed) -> list[ServedEntityOutput]:
+    """Return the served entities of what is being deployed, then of what serves, each name once."""
+    found: dict[str, ServedEntityOutput] = {}
+    for config in (endpoint.pending_config, endpoint.config):
+        for entity in (config.served_entities if config else None) or []:
+            found.setdefault(entity.name or "", entity)
+    return list(found.values())
+
+
+def versions_of(config: EndpointCoreConfigInput) -> frozenset[ModelAndVersion]:
+    """Return the model versions that a configuration asks for."""
+    return frozenset(
+        ((entity.entity_name or "").lower(), str(entity.entity_version))
+        for entity in config.served_entities or []
+    )
+
+
+def served_versions(endpoint: ServingEndpointDetailed) -> frozenset[ModelAndVersion]:
     """Return the model versions that an endpoint's active configuration has."""
     entities = (endpoint.config.served_entities if endpoint.config else None) or []
-    return [str(entity.entity_version) for entity in entities]
+    return frozenset(((entity.entity_name or "").lower(), str(entity.entity_version)) for entity in entities)
 
 
-def is_ready(endpoint: ServingEndpointDetailed, model_version: str | None) -> bool:
-    """Say whether an endpoint answers, is not changing, and serves the version, if one is given."""
-    ready = endpoint.state is not None and endpoint.state.ready is EndpointStateReady.READY
+def is_ready(
+    endpoint: ServingEndpointDetailed,
+    model_version: str | None,
+    wanted: frozenset[ModelAndVersion] = frozenset(),
+) -> bool:
+    """Say whether an endpoint answers, is not changing, and serves what is wanted.
+
+    Parameters
+    ----------
+    model_version : str or None
+        A version, of whatever model.
+    wanted : frozenset
+        What was asked for, if that is known: all of it and nothing else must be served.
+    """
     settled = config_update(endpoint) in (None, EndpointStateConfigUpdate.NOT_UPDATING)
-    return ready and settled and (model_version is None or model_version in served_versions(endpoint))
+    if not is_answering(endpoint) or not settled:
+        return False
+    served = served_versions(endpoint)
+    if wanted and served != wanted:
+        return False
+    return model_version is None or model_version in {number for _, number in served}
 
 
 def wait(
@@ -67,6 +108,8 @@ def wait(
         Seconds.
     wanted : str
         What is waited for, in words.
+    progress : callable, optional
+        Told how the endpoint stands, when that changes and every half minute.
 
     Raises
     ------
@@ -75,7 +118,7 @@ def wait(
     """
     started = time.monotonic()
     pause = _FIRST_POLL_SECONDS
-    told = ""
+    told, told_at = "", 0.0
     while True:
         endpoint = get()
         if until(endpoint):
@@ -85,11 +128,12 @@ def wait(
         if elapsed + pause > timeout:
             raise EndpointTimeoutError(
                 f"Endpoint {endpoint.name!r} is not {wanted} after {elapsed:.0f} s: {standing}. "
-                "Wait longer with a larger timeout, or read the build log of the served entity."
+                "Wait longer with a larger timeout, or read its logs: "
+                f"`ServingSetup().read_logs({endpoint.name!r})`."
             )
-        if progress and standing != told:
-            progress(f"endpoint {endpoint.name}: {standing}")
-            told = standing
+        if progress and (standing != told or elapsed - told_at >= _SECONDS_BETWEEN_WORDS):
+            progress(f"endpoint {endpoint.name} after {elapsed:.0f} s: {standing}")
+            told, told_at = standing, elapsed
         time.sleep(pause)
         pause = min(pause * 1.3, _SLOWEST_POLL_SECONDS)
 
@@ -120,13 +164,23 @@ def deployment_messages(endpoint: ServingEndpointDetailed) -> list[str]:
     return list(found)
 
 
-def failure(endpoint: ServingEndpointDetailed) -> DeploymentFailedError:
-    """Return the error that says why an endpoint's last change did not succeed."""
+def failure(endpoint: ServingEndpointDetailed, page: str | None = None) -> DeploymentFailedError:
+    """Return the error that says why an endpoint's last change did not succeed.
+
+    Parameters
+    ----------
+    page : str, optional
+        Address of the endpoint's page in the workspace.
+    """
     messages = deployment_messages(endpoint) or ["the service gave no reason"]
     standing = config_update(endpoint)
-    tail = " The configuration from before still serves." if is_answering(endpoint) else ""
     words = standing.value if standing else "failed"
-    return DeploymentFailedError(f"Endpoint {endpoint.name!r}: {words}. {'; '.join(messages)}.{tail}")
+    sentences = [
+        f"Endpoint {endpoint.name!r}: {words}. {'; '.join(messages).rstrip('.')}.",
+        "The configuration from before still serves." if is_answering(endpoint) else "It serves nothing.",
+        f"Logs: `ServingSetup().read_logs({endpoint.name!r})`{f', or {page}' if page else ''}.",
+    ]
+    return DeploymentFailedError(" ".join(sentences))
 
 
 def is_answering(endpoint: ServingEndpointDetailed) -> bool:

@@ -42,6 +42,16 @@ def test_a_failure_carries_the_deployments_words() -> None:
     failed = endpoint("READY", "UPDATE_FAILED", "1", "DEPLOYMENT_FAILED")
     assert "m_1 failed: why" in str(readiness.failure(failed))
     assert "still serves" in str(readiness.failure(failed))
+    assert "read_logs('e')`, or http://host/page." in str(readiness.failure(failed, "http://host/page"))
+    first = endpoint("NOT_READY", "UPDATE_FAILED", "1", "DEPLOYMENT_FAILED")
+    assert "It serves nothing." in str(readiness.failure(first))
+
+
+def test_what_was_asked_for_must_be_served_and_nothing_else() -> None:
+    found = endpoint("READY", "NOT_UPDATING", "2")
+    assert readiness.is_ready(found, None, frozenset({("", "2")}))
+    assert not readiness.is_ready(found, None, frozenset({("", "2"), ("", "3")}))
+    assert not readiness.is_ready(found, None, frozenset({("a.b.other", "2")}))
 
 
 def test_waiting_ends_in_time() -> None:
