@@ -25,8 +25,11 @@ CLASSIFICATION = MonitorDashboard(
     label_column="label",
     model_id_column="model_id",
     ignored_columns=("row_id", "client_request_id"),
+    baseline_table=TableName.parse("mlops_dev.ml.test_set_scored"),
 )
-REGRESSION = replace(CLASSIFICATION, problem_type="regression", has_baseline=False)
+REGRESSION = replace(
+    CLASSIFICATION, problem_type="regression", has_baseline=False, baseline_table=None, has_slices=True
+)
 SNAPSHOT = replace(
     CLASSIFICATION,
     granularity=None,

@@ -40,6 +40,10 @@ class MonitorDashboard:
         None where the monitor has none; without a label nothing about quality is shown.
     has_baseline
         Compare with the baseline; otherwise each window is compared with the one before.
+    baseline_table
+        Where known, its columns are compared with the monitored table's.
+    has_slices
+        The monitor has slicing expressions.
     ignored_columns
         Columns whose drift and nulls mean nothing, such as identifiers of rows.
     """
@@ -56,6 +60,8 @@ class MonitorDashboard:
     model_id_column: str | None = None
     has_baseline: bool = True
     ignored_columns: tuple[str, ...] = ()
+    baseline_table: TableName | None = None
+    has_slices: bool = False
 
     @property
     def quality_column(self) -> str | None:
@@ -112,6 +118,9 @@ class _Layout:
             prediction=spec.prediction_column,
             quality=spec.quality_column,
             rank=rank,
+            monitored=spec.monitored_table,
+            baseline=spec.baseline_table,
+            timestamp=spec.timestamp_column,
         )
         self.datasets.append(Dataset(name, title, sql))
         return name
@@ -232,6 +241,54 @@ def _quality(layout: _Layout) -> None:
         color=Field("model", "model version", "categorical"),
     )
     layout.row(_CHART_HEIGHT, over_time, by_model)
+    if layout.spec.has_slices:
+        by_slice = Chart(
+            "quality_by_slice",
+            "line",
+            layout.dataset("quality_by_slice", "Quality by slice", queries.QUALITY_BY_SLICE),
+            f"{'Accuracy' if classes else 'Root mean squared error'} by slice",
+            f"The {queries.SLICES_SHOWN} slices with the most rows",
+            x=_WINDOW,
+            y=(axis,),
+            color=Field("slice", "slice", "categorical"),
+        )
+        layout.row(_CHART_HEIGHT, by_slice)
+    layout.row(_TABLE_HEIGHT, _quality_now(layout, classes=classes))
+
+
+def _quality_now(layout: _Layout, *, classes: bool) -> Chart:
+    measures = (
+        (
+            Field("accuracy", "Accuracy", percent=True, digits=1),
+            Field("f1", "F1, weighted", percent=True, digits=1),
+            Field("precision_weighted", "Precision, weighted", percent=True, digits=1),
+            Field("recall_weighted", "Recall, weighted", percent=True, digits=1),
+        )
+        if classes
+        else (
+            Field("rmse", "Root mean squared error", digits=3),
+            Field("mae", "Mean absolute error", digits=3),
+            Field("mape", "Mean absolute percentage error", percent=True, digits=1),
+            Field("r2", "R2", digits=3),
+        )
+    )
+    statement = queries.CLASSIFICATION_QUALITY_NOW if classes else queries.REGRESSION_QUALITY_NOW
+    return Chart(
+        "quality_now",
+        "table",
+        layout.dataset("quality_now", "Quality in the last labelled window", statement),
+        "Quality in the last labelled window",
+        "Of all rows, of each slice in its own last labelled window, and of the baseline"
+        + (
+            "" if classes else ". No percentage error is shown where actuals next to zero make it meaningless"
+        ),
+        columns=(
+            Field("rows_of", "Rows of"),
+            Field("window_start", "Window start (UTC)"),
+            Field("labelled", "Labelled rows", digits=0),
+            *measures,
+        ),
+    )
 
 
 def _predictions(layout: _Layout) -> None:
@@ -342,7 +399,27 @@ def _drift(layout: _Layout) -> None:
     )
 
 
+def _schema(layout: _Layout) -> Chart:
+    return Chart(
+        "schema_differences",
+        "table",
+        layout.dataset("schema_differences", "Schema against the baseline", queries.SCHEMA_DIFFERENCES),
+        "Schema against the baseline",
+        "As both tables are now; empty where they have the same columns and types. "
+        "The share of values that do not cast to the baseline's type is the last closed window's",
+        columns=(
+            Field("column_name", "Column"),
+            Field("difference", "Difference"),
+            Field("expected", "Type in the baseline"),
+            Field("found", "Type in the table"),
+            Field("uncastable", "Values that do not cast", percent=True, digits=1),
+        ),
+    )
+
+
 def _data_quality(layout: _Layout) -> None:
+    if layout.spec.baseline_table is not None:
+        layout.row(_CHART_HEIGHT, _schema(layout))
     layout.row(
         _TALL,
         Chart(

@@ -22,6 +22,9 @@ _DIALECT = "databricks"
 DRIFT_THRESHOLD = 0.2
 """From here a population stability index is significant; the Jensen-Shannon distance is read the same way."""
 
+SLICES_SHOWN = 8
+"""Slices drawn as lines of one chart, those with the most rows."""
+
 VOLUME = """
 SELECT window.start AS window_start, count AS row_count,
   CASE WHEN window.end <= current_timestamp()
@@ -123,6 +126,58 @@ FROM profile
 WHERE :input AND :granularity AND slice_key IS NULL AND :closed AND :model_column <> '*'
   AND column_name = ':table' AND :quality IS NOT NULL
 ORDER BY window_start, model
+"""
+
+
+def _quality_now(measures: str) -> str:
+    """Return the quality of all rows, of each slice and of the baseline, in the last window that has any."""
+    return f"""
+WITH quality AS (
+  SELECT log_type, granularity, window.start AS window_start, slice_key, slice_value, {measures}
+  FROM profile
+  WHERE :model AND column_name = ':table' AND :quality IS NOT NULL
+    AND (:input AND :granularity AND :closed OR log_type = 'BASELINE' AND slice_key IS NULL)
+  QUALIFY row_number() OVER (PARTITION BY log_type, slice_key, slice_value ORDER BY window.start DESC) = 1
+), labels AS (
+  SELECT log_type, granularity, window.start AS window_start, slice_key, slice_value, count AS labelled
+  FROM profile WHERE :model AND column_name = :label
+)
+SELECT CASE WHEN q.log_type = 'BASELINE' THEN 'baseline' WHEN q.slice_key IS NULL THEN 'all rows'
+    ELSE concat(q.slice_key, ' = ', q.slice_value) END AS rows_of,
+  q.window_start, l.labelled, q.* EXCEPT (log_type, granularity, window_start, slice_key, slice_value)
+FROM quality AS q
+LEFT JOIN labels AS l ON l.log_type = q.log_type AND l.granularity <=> q.granularity
+  AND l.window_start <=> q.window_start AND l.slice_key <=> q.slice_key AND l.slice_value <=> q.slice_value
+ORDER BY labelled DESC, rows_of
+"""  # noqa: S608 - columns of ours
+
+
+MAPE_SHOWN_BELOW = 100
+"""From here, 10,000 percent, a percentage error tells of actuals next to zero and of nothing else."""
+
+REGRESSION_QUALITY_NOW = _quality_now(
+    "root_mean_squared_error AS rmse, mean_average_error AS mae, "
+    f"CASE WHEN mean_absolute_percentage_error < {MAPE_SHOWN_BELOW} "
+    "THEN mean_absolute_percentage_error END AS mape, r2_score AS r2"
+)
+
+CLASSIFICATION_QUALITY_NOW = _quality_now(
+    "accuracy_score AS accuracy, f1_score.weighted AS f1, precision.weighted AS precision_weighted, "
+    "recall.weighted AS recall_weighted"
+)
+
+QUALITY_BY_SLICE = """
+SELECT p.window.start AS window_start, concat(p.slice_key, ' = ', p.slice_value) AS slice,
+  :quality AS quality
+FROM profile AS p
+JOIN (
+  SELECT slice_key, slice_value, sum(count) AS n FROM profile
+  WHERE :input AND :granularity AND :model AND slice_key IS NOT NULL AND :closed AND column_name = ':table'
+    AND :quality IS NOT NULL
+  GROUP BY slice_key, slice_value ORDER BY n DESC, slice_key, slice_value LIMIT :slices
+) AS top ON p.slice_key = top.slice_key AND p.slice_value = top.slice_value
+WHERE :input AND :granularity AND :model AND :closed AND p.column_name = ':table' AND :quality IS NOT NULL
+ORDER BY slice, window_start
 """
 
 PREDICTED_CLASSES = """
@@ -244,6 +299,39 @@ FROM profile WHERE :input AND :scope AND :filled AND percent_null IS NOT NULL
 ORDER BY window_start, column_name
 """
 
+# A profile table without percent_uncastable, which the managed service does not write, finds it in the row
+# beside the lateral subquery: a name means what the innermost scope has.
+SCHEMA_DIFFERENCES = """
+WITH monitored AS (
+  SELECT column_name, lower(column_name) AS folded, full_data_type
+  FROM system.information_schema.columns
+  WHERE table_catalog = :monitored_catalog AND table_schema = :monitored_schema
+    AND table_name = :monitored_table AND lower(column_name) <> :timestamp
+), baseline AS (
+  SELECT column_name, lower(column_name) AS folded, full_data_type
+  FROM system.information_schema.columns
+  WHERE table_catalog = :baseline_catalog AND table_schema = :baseline_schema
+    AND table_name = :baseline_table AND lower(column_name) <> :timestamp
+), uncastable AS (
+  SELECT facts.column_name, facts.share
+  FROM (SELECT CAST(NULL AS DOUBLE) AS percent_uncastable) AS absent,
+  LATERAL (
+    SELECT column_name, window.start AS window_start, percent_uncastable / 100 AS share
+    FROM profile WHERE :input AND :scope AND :closed
+  ) AS facts
+  QUALIFY dense_rank() OVER (ORDER BY facts.window_start DESC) = 1
+)
+SELECT coalesce(m.column_name, b.column_name) AS column_name,
+  CASE WHEN m.folded IS NULL THEN 'missing' WHEN b.folded IS NULL THEN 'added' ELSE 'another type'
+    END AS difference,
+  b.full_data_type AS expected, m.full_data_type AS found, u.share AS uncastable
+FROM monitored AS m
+FULL OUTER JOIN baseline AS b ON m.folded = b.folded
+LEFT JOIN uncastable AS u ON lower(u.column_name) = m.folded
+WHERE m.folded IS NULL OR b.folded IS NULL OR m.full_data_type <> b.full_data_type
+ORDER BY CASE difference WHEN 'missing' THEN 1 WHEN 'another type' THEN 2 ELSE 3 END, column_name
+"""
+
 COLUMNS_NOW = """
 SELECT p.column_name, p.data_type, p.count AS non_null_count, p.percent_null / 100 AS null_rate,
   p.distinct_count, CASE WHEN p.is_time THEN NULL ELSE p.min END AS minimum,
@@ -277,6 +365,9 @@ def complete(
     label: str | None = None,
     quality: str | None = None,
     rank: int = 0,
+    monitored: TableName | None = None,
+    baseline: TableName | None = None,
+    timestamp: str | None = None,
 ) -> str:
     """Return `statement` in Databricks SQL with every stand-in replaced.
 
@@ -294,6 +385,10 @@ def complete(
         Column of the profile table that measures the model.
     rank
         0 for the most drifted column, 1 for the next.
+    monitored, baseline
+        The tables whose columns are compared.
+    timestamp
+        The timestamp column, which baselines need not have.
     """
     everything = exp.true()
     granularity_is = (
@@ -319,7 +414,14 @@ def complete(
         "prediction": exp.Literal.string(prediction or ""),
         "quality": exp.column(quality or "", quoted=True),
         "model_column": exp.column(model_column or "", quoted=True),
+        "label": exp.Literal.string(label or ""),
+        "slices": exp.Literal.number(SLICES_SHOWN),
+        "timestamp": exp.Literal.string((timestamp or "").lower()),
     }
+    for role, table in (("monitored", monitored), ("baseline", baseline)):
+        if table is not None:
+            parts = {"catalog": table.catalog, "schema": table.schema, "table": table.name}
+            stand_ins |= {f"{role}_{part}": exp.Literal.string(text) for part, text in parts.items()}
     tables = {"profile": profile, "drift": drift}
 
     def replaced(node: exp.Expr) -> exp.Expr:

@@ -16,9 +16,9 @@ from databricks_monitoring.monitoring.monitor_dashboard import ensure_dashboard
 from databricks_monitoring.monitoring.monitor_translation import columns_needed
 from databricks_monitoring.names import SchemaName, TableName, payload_table
 from databricks_monitoring.parsing import parse
-from databricks_monitoring.serving.inference_table import create_inference_table, expected_columns
+from databricks_monitoring.serving.inference_table import create_inference_table, expected_columns, kept_columns
 from databricks_monitoring.serving.model_serving_setup import ServingSetup
-from databricks_monitoring.serving.signature import read_signature
+from databricks_monitoring.serving.signature import choose_fields, read_signature
 from databricks_monitoring.unity_catalog import (
     column_names,
     ensure_schema,
@@ -188,14 +188,23 @@ class MonitoringFramework:
         )
         table = schema.table(table_config.name)
         payload = payload_table(schema, table_config.name)
-        signatures = [read_signature(self.client, version) for version in versions]
+        signatures = [
+            choose_fields(
+                read_signature(self.client, version),
+                str(version.model),
+                prediction_field=table_config.prediction_field,
+                probability_field=table_config.probability_field,
+            )
+            for version in versions
+        ]
+        extra = kept_columns(table_config)
         problem = problem_type or signatures[0].problem_type
         for signature in signatures:
-            expected_columns(signature, problem)
+            expected_columns(signature, problem, extra)
         if monitoring is not None:
             _check_thresholds(monitoring, problem)
             self._check_columns(
-                table, [list(expected_columns(item, problem)) for item in signatures], monitoring
+                table, [list(expected_columns(item, problem, extra)) for item in signatures], monitoring
             )
         if table_config.enabled:
             self._ensure_schema(schema)
@@ -208,7 +217,9 @@ class MonitoringFramework:
             )
         if table_config.enabled:
             for signature in signatures:
-                if create_inference_table(self._sql, table, payload, signature, problem):
+                if create_inference_table(
+                    self._sql, table, payload, signature, problem, extra=extra, classes=table_config.classes
+                ):
                     self._say(f"created inference table {table}")
         host = (self.client.config.host or "").rstrip("/")
         return {
@@ -245,7 +256,7 @@ class MonitoringFramework:
         monitor_name = self._monitor.ensure(config, skip_builtin_dashboard=True)
         profile, drift = metric_tables(self._monitor.get_config(monitor_name), table)
         self._say("writing the dashboard")
-        spec = _dashboard(table, config, problem, profile, drift)
+        spec = _dashboard(table, config, problem, profile, drift, within=self.schema)
         dashboard = ensure_dashboard(self._sql, spec, assets_dir(table))
         rules = save_rules(self._sql, output_schema, monitor_name, monitoring.alerts)
         self._say(f"keeping {len(rules)} alert rules")
@@ -349,10 +360,17 @@ def _listed(versions: list[ModelVersion]) -> str:
 
 
 def _dashboard(
-    table: TableName, config: MonitorConfig, problem: ProblemType, profile: TableName, drift: TableName
+    table: TableName,
+    config: MonitorConfig,
+    problem: ProblemType,
+    profile: TableName,
+    drift: TableName,
+    *,
+    within: SchemaName,
 ) -> MonitorDashboard:
     logged = config.profile_type == "InferenceLog"
     timed = config.profile_type != "Snapshot"
+    baseline = TableName.parse(config.baseline_table, within=within) if config.baseline_table else None
     return MonitorDashboard(
         title=f"{table.name} monitoring",
         monitored_table=table,
@@ -366,4 +384,6 @@ def _dashboard(
         model_id_column=config.model_id_col if logged else None,
         has_baseline=config.baseline_table is not None,
         ignored_columns=_ROW_IDENTIFIERS,
+        baseline_table=baseline,
+        has_slices=bool(config.slicing_exprs),
     )

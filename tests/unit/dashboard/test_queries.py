@@ -26,6 +26,8 @@ def completed(statement: str, **changes: object) -> str:
         "unwatched": ("timestamp",),
         "prediction": "pred'iction",
         "quality": "accuracy_score",
+        "monitored": TableName.parse("main.ml.lo'gs"),
+        "baseline": TableName.parse("main.ml.test_set"),
     }
     return queries.complete(statement, **(values | changes))  # type: ignore[arg-type]  # mixed on purpose
 
@@ -37,7 +39,7 @@ def test_every_stand_in_is_replaced(name: str) -> None:
     tables = {table.sql("databricks", comments=False).split(" AS ")[0] for table in tree.find_all(exp.Table)}
     own = {cte.alias for cte in tree.find_all(exp.CTE)}
     real = {table for table in tables if table.strip("`") not in own}
-    assert real <= {PROFILE.quoted, DRIFT.quoted}
+    assert real <= {PROFILE.quoted, DRIFT.quoted, "system.information_schema.columns"}
 
 
 @pytest.mark.parametrize("name", sorted(STATEMENTS))
@@ -49,6 +51,7 @@ def test_identifiers_and_texts_are_quoted() -> None:
     sql = completed(queries.PREDICTED_NUMBERS)
     assert "`model id` = '*'" in sql
     assert "column_name = 'pred\\'iction'" in sql
+    assert "table_name = 'lo\\'gs'" in completed(queries.SCHEMA_DIFFERENCES)
 
 
 def test_a_snapshot_has_no_granularity_and_other_monitors_no_model() -> None:

@@ -8,6 +8,7 @@ from databricks.sdk.service.dashboards import Dashboard
 
 from databricks_monitoring.dashboard.definition import MonitorDashboard, monitor_dashboard
 from databricks_monitoring.local_workspace.monitors.refreshes.definition import monitor_definition
+from databricks_monitoring.names import TableName
 
 if TYPE_CHECKING:
     from databricks_monitoring.local_workspace.dashboards import Dashboards
@@ -20,6 +21,7 @@ DEFAULT_ASSETS = "/Shared/lakehouse_monitoring"
 def dashboard_of(monitor: StoredMonitor) -> MonitorDashboard:
     """Return what the dashboard of `monitor` shows: its first granularity, all models together."""
     definition = monitor_definition(monitor.config, prediction_proba_column=monitor.prediction_proba_column)
+    baseline = monitor.config.baseline_table_name
     return MonitorDashboard(
         title=f"{monitor.table.name} monitoring",
         monitored_table=monitor.table,
@@ -31,7 +33,9 @@ def dashboard_of(monitor: StoredMonitor) -> MonitorDashboard:
         prediction_column=definition.prediction_column,
         label_column=definition.label_column,
         model_id_column=definition.model_id_column,
-        has_baseline=monitor.config.baseline_table_name is not None,
+        has_baseline=baseline is not None,
+        baseline_table=TableName.parse(baseline.lower()) if baseline else None,
+        has_slices=bool(definition.slicing_exprs),
     )
 
 
