@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from databricks_monitoring.local_workspace.catalog.compaction import Compaction
 from databricks_monitoring.local_workspace.catalog.tables import Tables
 from databricks_monitoring.local_workspace.clock import WorkspaceClock
 from databricks_monitoring.local_workspace.endpoints.endpoints import Endpoints
@@ -33,6 +34,7 @@ class Workspace:
     store: Store
     clock: WorkspaceClock
     tables: Tables
+    compaction: Compaction
     sql: SqlEngine
     secrets: SecretScopes
     endpoints: Endpoints
@@ -56,6 +58,7 @@ class Workspace:
             store=store,
             clock=clock,
             tables=tables,
+            compaction=Compaction(tables),
             sql=SqlEngine(tables, clock, root=root),
             secrets=secrets,
             endpoints=Endpoints(root, store, clock, tables, secrets),
@@ -68,6 +71,7 @@ class Workspace:
     def start(self) -> None:
         """Begin what runs beside requests: endpoints that were up, monitors that have a schedule."""
         self.endpoints.start()
+        self.compaction.start()
         self.monitors.start()
         self.mlflow.start()
 
@@ -75,6 +79,7 @@ class Workspace:
         """End workers, write what is still in memory, close files."""
         self.sql.close()
         self.monitors.close()
+        self.compaction.close()
         self.endpoints.close()
         self.mlflow.close()
         self.secrets.close()

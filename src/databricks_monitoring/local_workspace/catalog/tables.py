@@ -272,6 +272,10 @@ class Tables(Catalogs):
         for volume in self.volumes.list(schema):
             self.volumes.drop(TableName.parse(str(volume.full_name)))
 
+    def names(self) -> list[TableName]:
+        """Return the names of all tables, virtual ones left out."""
+        return [TableName.parse(key) for key, _ in self._store.list(_TABLE)]
+
     def list(self, schema: SchemaName) -> list[TableInfo]:
         """Return the tables of a schema that exists, by name."""
         self.get_schema(schema)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from databricks.sdk.errors import InvalidParameterValue, RequestLimitExceeded
 from databricks.sdk.service.serving import AiGatewayConfig, AiGatewayRateLimitKey
 
+from databricks_monitoring.local_workspace.catalog.compaction import AUTO_COMPACT
 from databricks_monitoring.local_workspace.model_server.payload_record import PAYLOAD_SCHEMA
 from databricks_monitoring.names import SchemaName, payload_table
 
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
     from databricks_monitoring.names import TableName
 
 _SECONDS = 60.0
-_PROPERTIES = {"delta.enableChangeDataFeed": "true"}
+_PROPERTIES = {
+    "delta.enableChangeDataFeed": "true",
+    AUTO_COMPACT: "true",
+    # Written every second while requests come: what compaction replaced, and old commits, go after a day.
+    "delta.deletedFileRetentionDuration": "interval 1 day",
+    "delta.logRetentionDuration": "interval 1 day",
+}
 
 
 def read_gateway(config: AiGatewayConfig, endpoint_name: str) -> AiGatewayConfig:

@@ -1,8 +1,9 @@
-"""Statements that sqlglot keeps as text: SHOW, OPTIMIZE, VACUUM, catalogs, volumes and a few more."""
+"""Statements that sqlglot keeps as text: SHOW, OPTIMIZE, REORG, VACUUM, catalogs, volumes and a few more."""
 
 from __future__ import annotations
 
 import fnmatch
+import math
 from typing import TYPE_CHECKING
 
 import sqlglot
@@ -74,7 +75,7 @@ def special(statement: str) -> Callable[[Execution], Outcome] | None:
     head = statement.lstrip().split(None, 2)
     first = head[0].upper().rstrip(";") if head else ""
     second = head[1].upper() if len(head) > 1 else ""
-    known = first in {"SHOW", "OPTIMIZE", "VACUUM"} or (
+    known = first in {"SHOW", "OPTIMIZE", "REORG", "VACUUM"} or (
         (first in {"DESCRIBE", "DESC"} and second in {"DETAIL", "CATALOG"})
         or (first in {"CREATE", "DROP"} and second in {"CATALOG", "VOLUME"})
         or (first == "ALTER" and second == "TABLE" and "UNSET" in statement.upper())
@@ -171,17 +172,37 @@ def _optimize(words: Words, execution: Execution) -> Outcome:
             )
         except (DeltaError, ValueError) as error:
             raise delta_failure(error) from error
+    return _rewritten(name, metrics["numFilesAdded"], metrics["numFilesRemoved"], execution)
+
+
+def _rewritten(name: TableName, added: int, removed: int, execution: Execution) -> Outcome:
     counts = types.struct_of([("numFilesAdded", "long"), ("numFilesRemoved", "long")])
-    numbers = {"numFilesAdded": metrics["numFilesAdded"], "numFilesRemoved": metrics["numFilesRemoved"]}
     path = execution.tables.get(name).storage_location
+    numbers = {"numFilesAdded": added, "numFilesRemoved": removed}
     return listing({"path": "string", "metrics": counts}, [(path, numbers)])
+
+
+def _reorg(words: Words, execution: Execution) -> Outcome:
+    """Rewrite the files that hold deleted rows: none does here, where DELETE rewrites them at once."""
+    words.take("TABLE")
+    name = execution.scope.name(words.name())
+    if not words.take("APPLY", "(", "PURGE", ")"):
+        raise unsupported("REORG TABLE but for APPLY (PURGE)")
+    words.end()
+    table = execution.scope.open(name)
+    if "deletionVectors" in (table.protocol().writer_features or []):
+        raise unsupported(f"REORG TABLE of `{name}`, which may have deletion vectors")
+    return _rewritten(name, 0, 0, execution)
 
 
 def _vacuum(words: Words, execution: Execution) -> Outcome:
     name = execution.scope.name(words.name())
+    # Files that no commit knows, left by writers that died, are only found by looking at all.
+    full = not words.take("LITE")
+    words.take("FULL")
     hours = None
     if words.take("RETAIN"):
-        hours = int(float(words.text()))
+        hours = _hours(words.text())
         words.take("HOURS")
     dry_run = words.take("DRY", "RUN")
     words.end()
@@ -189,11 +210,18 @@ def _vacuum(words: Words, execution: Execution) -> Outcome:
     with execution.tables.writing(name):
         table = execution.scope.open(name)
         try:
-            files = table.vacuum(retention_hours=hours, dry_run=dry_run)
+            files = table.vacuum(retention_hours=hours, dry_run=dry_run, full=full)
         except (DeltaError, ValueError) as error:
             raise delta_failure(error) from error
     location = execution.tables.get(name).storage_location
     return listing({"path": "string"}, [(file,) for file in files] if dry_run else [(location,)])
+
+
+def _hours(text: str) -> int:
+    try:
+        return math.ceil(float(text))
+    except ValueError:
+        raise syntax_error(f"Expected a number of hours after RETAIN, found `{text}`.") from None
 
 
 def _show(words: Words, execution: Execution) -> Outcome:
@@ -326,6 +354,7 @@ _SHOWN: dict[str, Callable[[Words, Execution], Outcome]] = {
 _RUN: dict[str, Callable[[Words, Execution], Outcome]] = {
     "SHOW": _show,
     "OPTIMIZE": _optimize,
+    "REORG": _reorg,
     "VACUUM": _vacuum,
     "DESCRIBE": _describe,
     "DESC": _describe,
