@@ -145,8 +145,10 @@ class ServingConfig(_Strict):
         names = [entity.name for entity in self.served_entities]
         if len(set(names)) != len(names):
             raise ValueError("served_entities with different names")
-        if names and sum(entity.traffic_percentage for entity in self.served_entities) != 100:  # noqa: PLR2004
-            raise ValueError("served_entities whose traffic_percentage adds up to 100")
+        shares = [entity.traffic_percentage for entity in self.served_entities]
+        if names and sum(shares) != 100:  # noqa: PLR2004
+            said = " + ".join(map(str, shares))
+            raise ValueError(f"served_entities whose traffic_percentage adds up to 100, not {said}")
         return self
 
 
@@ -203,7 +205,34 @@ class InferenceTableConfig(_Strict):
         description="Rows of the inference table older than this many days are deleted after each refresh; "
         "metrics stay.",
     )
+    prediction_field: Text | None = Field(
+        default=None,
+        description="Where the model answers with several fields, the one that becomes the column "
+        "`prediction`; where it answers with lists, a position from 0. By default a field called "
+        "`prediction`, else the first plain one.",
+    )
+    probability_field: Text | None = Field(
+        default=None,
+        description="The field of the answer with the probability of each class, an object or a list; "
+        "becomes the column `prediction_proba`. By default a nested field called `probabilities` or alike.",
+    )
+    classes: tuple[Text, ...] = Field(
+        default=(),
+        description="Names of the classes in the order of a list of probabilities; numbered from 0 if absent.",
+    )
+    extra_columns: tuple[Text, ...] = Field(
+        default=(),
+        description="Fields of the requests' rows that the model does not take and that are kept as texts, "
+        "such as business keys for labels.",
+    )
     labels: LabelConfig | None = Field(default=None, description="Table of labels, merged at each refresh.")
+
+    @field_validator("classes", "extra_columns")
+    @classmethod
+    def _different(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len({name.lower() for name in value}) != len(value):
+            raise ValueError("different names")
+        return value
 
     @model_validator(mode="before")
     @classmethod

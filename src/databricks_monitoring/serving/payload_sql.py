@@ -6,15 +6,24 @@ the payloads that cannot become rows, read the same classification, so no payloa
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from sqlglot import exp
 
 from databricks_monitoring.errors import ConfigError
 from databricks_monitoring.names import quote
+from databricks_monitoring.serving.payload_values import (
+    AnswerColumn,
+    cast,
+    faults,
+    literal,
+    output,
+    prediction,
+    probabilities,
+)
+from databricks_monitoring.serving.unpacking import PROBABILITIES, Unpacking
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from databricks_monitoring.names import TableName
 
@@ -28,10 +37,15 @@ QUARANTINE_COLUMNS = {
     "request_time": "TIMESTAMP",
     "status_code": "INT",
     "served_entity_id": "STRING",
-    "reason": "STRING",
     "request": "STRING",
     "response": "STRING",
+    "reason": "STRING",
+    "detail": "STRING",
 }
+
+UNCASTABLE = "uncastable"
+UNKNOWN_MODEL = "unknown_model"
+_SHOWN_FAULTS = 5
 
 REASONS = {
     "failed": "the endpoint did not answer 200",
@@ -39,14 +53,67 @@ REASONS = {
     "unreadable_request": "the request is in none of the four formats, or its rows do not fit its columns",
     "unreadable_response": "the response has no list of predictions",
     "count_mismatch": "there are more or fewer predictions than rows",
-    "unknown_model": "system.serving.served_entities does not tell which model version answered",
+    UNKNOWN_MODEL: "system.serving.served_entities does not tell which model version answered",
+    UNCASTABLE: "values are not of their column's type; its rows are kept, with NULL in their place",
 }
 """Why a payload is in quarantine, by the value of `reason`."""
 
 
-def literal(text: str) -> str:
-    """Return a SQL string literal."""
-    return exp.Literal.string(text).sql(dialect="databricks")
+@dataclass(frozen=True)
+class Reading:
+    """Everything the statements of one inference table are made from.
+
+    Attributes
+    ----------
+    columns
+        Columns of the payload table; they tell which kind it is.
+    inputs
+        SQL type of every column of the request, by name.
+    answers
+        SQL type of every column of the answer, by name: `prediction`, fields, probabilities.
+    days
+        How many ranges of days the bound parameters `since_0`, `until_0` ... give.
+    """
+
+    table: TableName
+    payload: TableName
+    columns: tuple[str, ...]
+    inputs: Mapping[str, str]
+    answers: Mapping[str, str]
+    unpacking: Unpacking
+    days: int = 1
+
+    @property
+    def answer_columns(self) -> dict[str, AnswerColumn]:
+        """Every column of the answer with its expression."""
+        return {name: AnswerColumn(kind, self._text(name)) for name, kind in self.answers.items()}
+
+    def _text(self, name: str) -> Callable[[str], str]:
+        if name == "prediction":
+            return lambda answer: prediction(answer, self.unpacking)
+        if name == PROBABILITIES and self.unpacking.probability_field is not None:
+            return lambda answer: probabilities(answer, self.unpacking)
+        return lambda answer: output(answer, self.unpacking.outputs[name])
+
+
+def day_column(payload: TableName, columns: Iterable[str]) -> str:
+    """Return the column with the day of a payload, quoted.
+
+    Raises
+    ------
+    ConfigError
+        If the table is not a payload table of either kind.
+    """
+    names = {column.lower() for column in columns}
+    if "request_time" in names:
+        return "`request_date`"
+    if "timestamp_ms" in names:
+        return "`date`"
+    hint = " It looks like a table of the Unity AI Gateway's model services." if "event_time" in names else ""
+    raise ConfigError(
+        f"Table {payload} is not the payload table of a serving endpoint: it has neither request_time "
+        f"nor timestamp_ms.{hint}"
+    )
 
 
 _GATEWAY = """
@@ -64,7 +131,7 @@ _GATEWAY = """
       GROUP BY served_entity_id
     ) AS m ON m.served_entity_id = p.served_entity_id
     {unknown}
-    WHERE p.request_date >= :since
+    WHERE {days}
     QUALIFY row_number() OVER (PARTITION BY p.databricks_request_id ORDER BY p.request_time) = 1
 """
 
@@ -76,12 +143,13 @@ _LEGACY = """
         AS model_id
     FROM {payload} AS p
     {unknown}
-    WHERE p.`date` >= :since
+    WHERE {days}
     QUALIFY row_number() OVER (PARTITION BY p.databricks_request_id ORDER BY p.timestamp_ms) = 1
 """
 
 _UNKNOWN = """LEFT ANTI JOIN {table} AS known
-      ON known.`row_id` = concat(p.databricks_request_id, '_0') AND known.`timestamp` >= :rows_since"""
+      ON known.`row_id` = concat(p.databricks_request_id, '_0') AND known.`timestamp` >= :rows_since
+      AND known.`timestamp` < :rows_until"""
 """Leaves out, before anything is parsed, what is rows already: all rows of a payload come in one commit."""
 
 _CLASSIFIED = """
@@ -89,25 +157,37 @@ _CLASSIFIED = """
   fields AS (
     SELECT
       *,
-      from_json(get_json_object(request, '$.dataframe_split.columns'), 'ARRAY<STRING>') AS split_columns,
-      from_json(get_json_object(request, '$.dataframe_split.data'), 'ARRAY<ARRAY<STRING>>') AS split_data,
+      from_json(
+        coalesce(get_json_object(request, '$.dataframe_split.columns'), get_json_object(request, '$.columns')),
+        'ARRAY<STRING>'
+      ) AS split_columns,
+      from_json(
+        coalesce(get_json_object(request, '$.dataframe_split.data'), get_json_object(request, '$.data')),
+        'ARRAY<ARRAY<STRING>>'
+      ) AS split_data,
       coalesce(
         get_json_object(request, '$.dataframe_records'),
         get_json_object(request, '$.instances'),
         get_json_object(request, '$.inputs')
       ) AS body,
-      from_json(get_json_object(response, '$.predictions'), 'ARRAY<STRING>') AS predictions
+      get_json_object(response, '$.predictions') AS answered
     FROM payloads
   ),
   lists AS (
     SELECT
       *,
-      CASE WHEN body LIKE '[%' THEN from_json(body, 'ARRAY<MAP<STRING,STRING>>') END AS records,
-      CASE WHEN body LIKE '{{%' THEN from_json(body, 'MAP<STRING,ARRAY<STRING>>') END AS by_column
+      CASE WHEN body LIKE '[{{%' OR body = '[]' THEN from_json(body, 'ARRAY<MAP<STRING,STRING>>') END AS records,
+      CASE WHEN body LIKE '[[%' THEN from_json(body, 'ARRAY<ARRAY<STRING>>') END AS unnamed,
+      CASE WHEN body LIKE '{{%' THEN from_json(body, 'MAP<STRING,ARRAY<STRING>>') END AS by_column,
+      CASE WHEN answered LIKE '{{%' THEN from_json(answered, 'MAP<STRING,ARRAY<STRING>>') END AS answers_by_field
     FROM fields
   ),
   sizes AS (
-    SELECT *, transform(map_values(by_column), v -> size(v)) AS lengths FROM lists
+    SELECT
+      *,
+      transform(map_values(by_column), v -> size(v)) AS lengths,
+      transform(map_values(answers_by_field), v -> size(v)) AS answer_lengths
+    FROM lists
   ),
   unfolded AS (
     SELECT
@@ -119,12 +199,25 @@ _CLASSIFIED = """
           AND forall(split_data, r -> size(r) = size(split_columns))
           THEN transform(split_data, r -> map_from_arrays(split_columns, r))
         WHEN forall(records, r -> r IS NOT NULL) THEN records
+        WHEN forall(unnamed, r -> size(r) = {width})
+          THEN transform(unnamed, r -> map_from_arrays({names}, r))
         WHEN array_min(lengths) >= 0 AND array_min(lengths) = array_max(lengths)
           THEN transform(
             slice(sequence(0, array_max(lengths)), 1, array_max(lengths)),
             i -> transform_values(by_column, (k, v) -> get(v, i))
           )
-      END AS records_in_order
+        WHEN body LIKE '{{%' AND coalesce(array_max(lengths), -1) < 0
+          THEN array(from_json(body, 'MAP<STRING,STRING>'))
+      END AS records_in_order,
+      CASE
+        WHEN answered LIKE '[%' THEN from_json(answered, 'ARRAY<STRING>')
+        WHEN array_min(answer_lengths) >= 0 AND array_min(answer_lengths) = array_max(answer_lengths)
+          THEN transform(
+            slice(sequence(0, array_max(answer_lengths)), 1, array_max(answer_lengths)),
+            i -> to_json(transform_values(answers_by_field, (k, v) -> get(v, i)))
+          )
+        WHEN answered IS NOT NULL AND coalesce(array_max(answer_lengths), -1) < 0 THEN array(answered)
+      END AS predictions
     FROM sizes
   ),
   classified AS (
@@ -143,117 +236,91 @@ _CLASSIFIED = """
 """
 
 
-def _classified(table: TableName, payload: TableName, columns: Sequence[str]) -> str:
-    names = {column.lower() for column in columns}
-    if "request_time" in names:
-        source = _GATEWAY
-    elif "timestamp_ms" in names:
-        source = _LEGACY
-    else:
-        hint = (
-            " It looks like a table of the Unity AI Gateway's model services."
-            if "event_time" in names
-            else ""
-        )
-        raise ConfigError(
-            f"Table {payload} is not the payload table of a serving endpoint: it has neither request_time "
-            f"nor timestamp_ms.{hint}"
-        )
-    unknown = _UNKNOWN.format(table=table.quoted)
-    return _CLASSIFIED.format(payloads=source.format(payload=payload.quoted, unknown=unknown))
+def _classified(reading: Reading) -> str:
+    day = day_column(reading.payload, reading.columns)
+    source = _GATEWAY if day == "`request_date`" else _LEGACY
+    ranges = [f"p.{day} BETWEEN :since_{number} AND :until_{number}" for number in range(reading.days)]
+    names = reading.unpacking.inputs or tuple(reading.inputs)
+    return _CLASSIFIED.format(
+        payloads=source.format(
+            payload=reading.payload.quoted,
+            unknown=_UNKNOWN.format(table=reading.table.quoted),
+            days=ranges[0] if len(ranges) == 1 else f"({' OR '.join(ranges)})",
+        ),
+        width=len(names),
+        names=f"array({', '.join(map(literal, names))})",
+    )
 
 
-def merge_rows_statement(
-    table: TableName,
-    payload: TableName,
-    payload_columns: Sequence[str],
-    *,
-    inputs: Mapping[str, str],
-    prediction_type: str,
-    prediction_field: str | None,
-) -> str:
+def merge_rows_statement(reading: Reading) -> str:
     """Return the MERGE that adds a row for every prediction that the inference table does not have.
-
-    Parameters
-    ----------
-    inputs : mapping
-        SQL type of every column of the model's input, by name.
-    prediction_type : str
-        SQL type of the column `prediction`.
-    prediction_field : str or None
-        Field to take where a prediction is an object.
 
     Notes
     -----
-    The bound parameter `since` (DATE) says from which day on payloads are read. Rows are looked for from
-    `rows_since` on, a day earlier, since the session's day may begin at another moment than UTC's. A row is
-    known by `<databricks_request_id>_<position>`, so running twice adds nothing.
+    The bound parameters `since_0`, `until_0` ... (DATE) give the days whose payloads are read, both included.
+    Rows are looked for from `rows_since` to `rows_until` (TIMESTAMP), which spans these days and one more on
+    both sides, since the session's day may begin at another moment than UTC's. A row is known by
+    `<databricks_request_id>_<position>`, so running twice adds nothing.
     """
-    names = [*KEY_COLUMNS, *inputs, *RESULT_COLUMNS]
-    features = "".join(
-        f"\n    {_cast(f'record[{literal(name)}]', kind)} AS {quote(name)}," for name, kind in inputs.items()
-    )
-    prediction = _cast(_prediction_text(prediction_field), prediction_type)
-    return f"""MERGE INTO {table.quoted} AS t
-USING ({_classified(table, payload, payload_columns)}
+    answers = reading.answer_columns
+    names = [*KEY_COLUMNS, *reading.inputs, *answers, "label"]
+    values = {name: cast(f"record[{literal(name)}]", kind) for name, kind in reading.inputs.items()}
+    values |= {name: column.value("answer") for name, column in answers.items()}
+    columns = "".join(f"\n    {value} AS {quote(name)}," for name, value in values.items())
+    return f"""MERGE INTO {reading.table.quoted} AS t
+USING ({_classified(reading)},
+  exploded AS (
+    SELECT
+      databricks_request_id, client_request_id, request_time, model_id, position, record,
+      get(predictions, position) AS answer
+    FROM classified
+    LATERAL VIEW posexplode(records_in_order) e AS position, record
+    WHERE reason IS NULL
+  )
   SELECT
     concat(databricks_request_id, '_', CAST(position AS STRING)) AS `row_id`,
     client_request_id AS `client_request_id`,
     request_time AS `timestamp`,
-    model_id AS `model_id`,{features}
-    {prediction} AS `prediction`,
-    CAST(NULL AS {prediction_type}) AS `label`
-  FROM classified
-  LATERAL VIEW posexplode(records_in_order) e AS position, record
-  WHERE reason IS NULL
+    model_id AS `model_id`,{columns}
+    CAST(NULL AS {reading.answers["prediction"]}) AS `label`
+  FROM exploded
 ) AS s
-ON t.`row_id` = s.`row_id` AND t.`timestamp` >= :rows_since
+ON t.`row_id` = s.`row_id` AND t.`timestamp` >= :rows_since AND t.`timestamp` < :rows_until
 WHEN NOT MATCHED THEN INSERT ({", ".join(map(quote, names))})
 VALUES ({", ".join(f"s.{quote(name)}" for name in names)})"""  # noqa: S608 - names quoted, values bound
 
 
-def merge_quarantine_statement(
-    quarantine: TableName, table: TableName, payload: TableName, payload_columns: Sequence[str]
-) -> str:
-    """Return the MERGE that keeps every payload which cannot become rows, once, with the reason.
+def merge_quarantine_statement(quarantine: TableName, reading: Reading) -> str:
+    """Return the MERGE that keeps every payload which cannot become rows as it is, once, with the reason.
 
     A payload whose reason has gone, because its model has become known, leaves quarantine. So this runs
     before the rows are added: afterwards such a payload is no longer looked at.
     """
     names = list(QUARANTINE_COLUMNS)
-    selected = ", ".join(map(quote, names))
+    selected = ", ".join(map(quote, names[:-2]))
     return f"""MERGE INTO {quarantine.quoted} AS t
-USING ({_classified(table, payload, payload_columns)}
-  SELECT {selected} FROM classified
+USING ({_classified(reading)},
+  checked AS (
+    SELECT *, CASE WHEN reason IS NULL
+        THEN {faults(reading.inputs, reading.answer_columns)}
+      END AS faults
+    FROM classified
+  ),
+  judged AS (
+    SELECT {selected}, coalesce(reason, CASE WHEN size(faults) > 0 THEN '{UNCASTABLE}' END) AS `reason`,
+      CASE WHEN size(faults) > {_SHOWN_FAULTS}
+        THEN concat(array_join(slice(faults, 1, {_SHOWN_FAULTS}), '; '), '; ',
+          CAST(size(faults) - {_SHOWN_FAULTS} AS STRING), ' more')
+        WHEN size(faults) > 0 THEN array_join(faults, '; ')
+      END AS `detail`
+    FROM checked
+  )
+  SELECT * FROM judged
+  WHERE reason IS NOT NULL
+    OR databricks_request_id IN (SELECT databricks_request_id FROM {quarantine.quoted})
 ) AS s
 ON t.`databricks_request_id` = s.`databricks_request_id`
 WHEN MATCHED AND s.`reason` IS NULL THEN DELETE
-WHEN NOT MATCHED AND s.`reason` IS NOT NULL THEN INSERT ({selected})
+WHEN MATCHED AND s.`reason` <> t.`reason` THEN UPDATE SET `reason` = s.`reason`, `detail` = s.`detail`
+WHEN NOT MATCHED AND s.`reason` IS NOT NULL THEN INSERT ({", ".join(map(quote, names))})
 VALUES ({", ".join(f"s.{quote(name)}" for name in names)})"""  # noqa: S608 - names quoted, values bound
-
-
-def _prediction_text(field: str | None) -> str:
-    whole = "get(predictions, position)"
-    if field is None:
-        return whole
-    path = literal(f"$.{field}" if field.isidentifier() else f"$['{field}']")
-    return f"CASE WHEN {whole} LIKE '{{%' THEN get_json_object({whole}, {path}) ELSE {whole} END"
-
-
-def _cast(value: str, sql_type: str) -> str:
-    """Return `value`, a text, as another type; NULL where it is not one."""
-    kind = sql_type.upper()
-    as_double = f"try_cast({value} AS DOUBLE)"
-    if kind in {"BIGINT", "INT", "SMALLINT", "TINYINT", "LONG"}:
-        # A whole number may arrive as 3.0, from clients whose column also has missing values.
-        whole = f"CASE WHEN {as_double} = floor({as_double}) THEN try_cast({as_double} AS {kind}) END"
-        return f"coalesce(try_cast({value} AS {kind}), {whole})"
-    if kind == "BOOLEAN":
-        return (
-            f"coalesce(try_cast({value} AS BOOLEAN), CASE {as_double} WHEN 1 THEN true WHEN 0 THEN false END)"
-        )
-    if kind == "TIMESTAMP":
-        return f"coalesce(try_cast({value} AS TIMESTAMP), timestamp_millis(try_cast({value} AS BIGINT)))"
-    if kind == "STRING":
-        return value
-    return f"try_cast({value} AS {kind})"

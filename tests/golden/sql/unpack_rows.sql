@@ -16,31 +16,44 @@ USING (
     ) AS m ON m.served_entity_id = p.served_entity_id
     LEFT ANTI JOIN `main`.`sales`.`inference_logs` AS known
       ON known.`row_id` = concat(p.databricks_request_id, '_0') AND known.`timestamp` >= :rows_since
-    WHERE p.request_date >= :since
+      AND known.`timestamp` < :rows_until
+    WHERE (p.`request_date` BETWEEN :since_0 AND :until_0 OR p.`request_date` BETWEEN :since_1 AND :until_1)
     QUALIFY row_number() OVER (PARTITION BY p.databricks_request_id ORDER BY p.request_time) = 1
 ),
   fields AS (
     SELECT
       *,
-      from_json(get_json_object(request, '$.dataframe_split.columns'), 'ARRAY<STRING>') AS split_columns,
-      from_json(get_json_object(request, '$.dataframe_split.data'), 'ARRAY<ARRAY<STRING>>') AS split_data,
+      from_json(
+        coalesce(get_json_object(request, '$.dataframe_split.columns'), get_json_object(request, '$.columns')),
+        'ARRAY<STRING>'
+      ) AS split_columns,
+      from_json(
+        coalesce(get_json_object(request, '$.dataframe_split.data'), get_json_object(request, '$.data')),
+        'ARRAY<ARRAY<STRING>>'
+      ) AS split_data,
       coalesce(
         get_json_object(request, '$.dataframe_records'),
         get_json_object(request, '$.instances'),
         get_json_object(request, '$.inputs')
       ) AS body,
-      from_json(get_json_object(response, '$.predictions'), 'ARRAY<STRING>') AS predictions
+      get_json_object(response, '$.predictions') AS answered
     FROM payloads
   ),
   lists AS (
     SELECT
       *,
-      CASE WHEN body LIKE '[%' THEN from_json(body, 'ARRAY<MAP<STRING,STRING>>') END AS records,
-      CASE WHEN body LIKE '{%' THEN from_json(body, 'MAP<STRING,ARRAY<STRING>>') END AS by_column
+      CASE WHEN body LIKE '[{%' OR body = '[]' THEN from_json(body, 'ARRAY<MAP<STRING,STRING>>') END AS records,
+      CASE WHEN body LIKE '[[%' THEN from_json(body, 'ARRAY<ARRAY<STRING>>') END AS unnamed,
+      CASE WHEN body LIKE '{%' THEN from_json(body, 'MAP<STRING,ARRAY<STRING>>') END AS by_column,
+      CASE WHEN answered LIKE '{%' THEN from_json(answered, 'MAP<STRING,ARRAY<STRING>>') END AS answers_by_field
     FROM fields
   ),
   sizes AS (
-    SELECT *, transform(map_values(by_column), v -> size(v)) AS lengths FROM lists
+    SELECT
+      *,
+      transform(map_values(by_column), v -> size(v)) AS lengths,
+      transform(map_values(answers_by_field), v -> size(v)) AS answer_lengths
+    FROM lists
   ),
   unfolded AS (
     SELECT
@@ -52,12 +65,25 @@ USING (
           AND forall(split_data, r -> size(r) = size(split_columns))
           THEN transform(split_data, r -> map_from_arrays(split_columns, r))
         WHEN forall(records, r -> r IS NOT NULL) THEN records
+        WHEN forall(unnamed, r -> size(r) = 2)
+          THEN transform(unnamed, r -> map_from_arrays(array('Height', 'Teams'), r))
         WHEN array_min(lengths) >= 0 AND array_min(lengths) = array_max(lengths)
           THEN transform(
             slice(sequence(0, array_max(lengths)), 1, array_max(lengths)),
             i -> transform_values(by_column, (k, v) -> get(v, i))
           )
-      END AS records_in_order
+        WHEN body LIKE '{%' AND coalesce(array_max(lengths), -1) < 0
+          THEN array(from_json(body, 'MAP<STRING,STRING>'))
+      END AS records_in_order,
+      CASE
+        WHEN answered LIKE '[%' THEN from_json(answered, 'ARRAY<STRING>')
+        WHEN array_min(answer_lengths) >= 0 AND array_min(answer_lengths) = array_max(answer_lengths)
+          THEN transform(
+            slice(sequence(0, array_max(answer_lengths)), 1, array_max(answer_lengths)),
+            i -> to_json(transform_values(answers_by_field, (k, v) -> get(v, i)))
+          )
+        WHEN answered IS NOT NULL AND coalesce(array_max(answer_lengths), -1) < 0 THEN array(answered)
+      END AS predictions
     FROM sizes
   ),
   classified AS (
@@ -73,7 +99,15 @@ USING (
       END AS reason
     FROM unfolded
   )
-
+,
+  exploded AS (
+    SELECT
+      databricks_request_id, client_request_id, request_time, model_id, position, record,
+      get(predictions, position) AS answer
+    FROM classified
+    LATERAL VIEW posexplode(records_in_order) e AS position, record
+    WHERE reason IS NULL
+  )
   SELECT
     concat(databricks_request_id, '_', CAST(position AS STRING)) AS `row_id`,
     client_request_id AS `client_request_id`,
@@ -84,12 +118,12 @@ USING (
     coalesce(try_cast(record['Magic'] AS BOOLEAN), CASE try_cast(record['Magic'] AS DOUBLE) WHEN 1 THEN true WHEN 0 THEN false END) AS `Magic`,
     record['it\'s `odd`'] AS `it's ``odd```,
     coalesce(try_cast(record['since'] AS TIMESTAMP), timestamp_millis(try_cast(record['since'] AS BIGINT))) AS `since`,
-    CASE WHEN get(predictions, position) LIKE '{%' THEN get_json_object(get(predictions, position), '$.prediction') ELSE get(predictions, position) END AS `prediction`,
+    CASE WHEN answer LIKE '{%' THEN get_json_object(answer, '$.prediction') WHEN answer LIKE '[%' AND size(from_json(answer, 'ARRAY<STRING>')) = 1 THEN get(from_json(answer, 'ARRAY<STRING>'), 0) ELSE answer END AS `prediction`,
+    try_cast(CASE WHEN answer LIKE '{%' THEN get_json_object(answer, '$[\'the score\']') END AS DOUBLE) AS `score`,
+    CASE WHEN get_json_object(answer, '$.probabilities') LIKE '{%' THEN from_json(get_json_object(answer, '$.probabilities'), 'MAP<STRING,DOUBLE>') WHEN get_json_object(answer, '$.probabilities') LIKE '[%' AND size(from_json(get_json_object(answer, '$.probabilities'), 'ARRAY<DOUBLE>')) > 1 THEN map_from_arrays(CASE WHEN size(from_json(get_json_object(answer, '$.probabilities'), 'ARRAY<DOUBLE>')) = 2 THEN array('no', 'yes') ELSE transform(sequence(0, size(from_json(get_json_object(answer, '$.probabilities'), 'ARRAY<DOUBLE>')) - 1), i -> CAST(i AS STRING)) END, from_json(get_json_object(answer, '$.probabilities'), 'ARRAY<DOUBLE>')) END AS `prediction_proba`,
     CAST(NULL AS STRING) AS `label`
-  FROM classified
-  LATERAL VIEW posexplode(records_in_order) e AS position, record
-  WHERE reason IS NULL
+  FROM exploded
 ) AS s
-ON t.`row_id` = s.`row_id` AND t.`timestamp` >= :rows_since
-WHEN NOT MATCHED THEN INSERT (`row_id`, `client_request_id`, `timestamp`, `model_id`, `Height`, `Teams`, `Magic`, `it's ``odd```, `since`, `prediction`, `label`)
-VALUES (s.`row_id`, s.`client_request_id`, s.`timestamp`, s.`model_id`, s.`Height`, s.`Teams`, s.`Magic`, s.`it's ``odd```, s.`since`, s.`prediction`, s.`label`)
+ON t.`row_id` = s.`row_id` AND t.`timestamp` >= :rows_since AND t.`timestamp` < :rows_until
+WHEN NOT MATCHED THEN INSERT (`row_id`, `client_request_id`, `timestamp`, `model_id`, `Height`, `Teams`, `Magic`, `it's ``odd```, `since`, `prediction`, `score`, `prediction_proba`, `label`)
+VALUES (s.`row_id`, s.`client_request_id`, s.`timestamp`, s.`model_id`, s.`Height`, s.`Teams`, s.`Magic`, s.`it's ``odd```, s.`since`, s.`prediction`, s.`score`, s.`prediction_proba`, s.`label`)

@@ -7,7 +7,12 @@ import sqlglot
 
 from databricks_monitoring.errors import ConfigError
 from databricks_monitoring.names import TableName
-from databricks_monitoring.serving.payload_sql import merge_quarantine_statement, merge_rows_statement
+from databricks_monitoring.serving.payload_sql import (
+    Reading,
+    merge_quarantine_statement,
+    merge_rows_statement,
+)
+from databricks_monitoring.serving.unpacking import Unpacking
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "sql"
 TABLE = TableName("main", "sales", "inference_logs")
@@ -24,20 +29,41 @@ INPUTS = {
 
 
 def statements() -> dict[str, str]:
-    def rows(columns: list[str], kind: str, field: str | None) -> str:
-        return merge_rows_statement(
-            TABLE, PAYLOAD, columns, inputs=INPUTS, prediction_type=kind, prediction_field=field
-        )
+    def reading(columns: list[str], answers: dict[str, str], unpacking: Unpacking, days: int) -> Reading:
+        return Reading(TABLE, PAYLOAD, tuple(columns), INPUTS, answers, unpacking, days)
 
+    plain = reading(LEGACY, {"prediction": "DOUBLE"}, Unpacking(), 1)
+    objects = reading(
+        GATEWAY,
+        {"prediction": "STRING", "score": "DOUBLE", "prediction_proba": "MAP<STRING,DOUBLE>"},
+        Unpacking(
+            inputs=("Height", "Teams"),
+            outputs={"score": "the score"},
+            prediction_field="prediction",
+            probability_field="probabilities",
+            classes=("no", "yes"),
+        ),
+        2,
+    )
+    lists = reading(
+        GATEWAY,
+        {"prediction": "STRING", "prediction_proba": "MAP<STRING,DOUBLE>"},
+        Unpacking(probability_field="$"),
+        1,
+    )
     quarantine = TABLE.parent.table("inference_logs_quarantine")
     return {
-        "unpack_rows": rows(GATEWAY, "STRING", "prediction"),
-        "unpack_rows_legacy": rows(LEGACY, "DOUBLE", None),
-        "unpack_quarantine": merge_quarantine_statement(quarantine, TABLE, PAYLOAD, GATEWAY),
+        "unpack_rows": merge_rows_statement(objects),
+        "unpack_rows_legacy": merge_rows_statement(plain),
+        "unpack_rows_probabilities": merge_rows_statement(lists),
+        "unpack_quarantine": merge_quarantine_statement(quarantine, objects),
     }
 
 
-@pytest.mark.parametrize("name", ["unpack_rows", "unpack_rows_legacy", "unpack_quarantine"])
+NAMES = ["unpack_rows", "unpack_rows_legacy", "unpack_rows_probabilities", "unpack_quarantine"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_statement_is_as_reviewed(name: str, request: pytest.FixtureRequest) -> None:
     path = GOLDEN / f"{name}.sql"
     found = statements()[name] + "\n"
@@ -46,7 +72,7 @@ def test_the_statement_is_as_reviewed(name: str, request: pytest.FixtureRequest)
     assert found == path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["unpack_rows", "unpack_rows_legacy", "unpack_quarantine"])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_statement_is_databricks_sql(name: str) -> None:
     [tree] = sqlglot.parse(statements()[name], dialect="databricks")
     assert isinstance(tree, sqlglot.exp.Merge)
@@ -55,4 +81,6 @@ def test_the_statement_is_databricks_sql(name: str) -> None:
 @pytest.mark.parametrize(("columns", "says"), [(["event_time"], "Unity AI Gateway"), (["x"], "neither")])
 def test_another_table_is_refused(columns: list[str], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        merge_quarantine_statement(TABLE, TABLE, PAYLOAD, columns)
+        merge_rows_statement(
+            Reading(TABLE, PAYLOAD, tuple(columns), {}, {"prediction": "DOUBLE"}, Unpacking())
+        )
