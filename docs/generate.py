@@ -41,8 +41,30 @@ STATISTICS = {
 SETTINGS = ("databricks_monitoring.config",)
 YAML_TYPES: dict[object, str] = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 STATISTICS_PREFACE = """\
-Each statistic is one function; the sections follow the folders they are in. The conventions are at the end,
-those that the managed service leaves open among them.
+Each statistic is one function; the sections follow the folders they are in. What the managed service leaves
+open is a constant each in [conventions.md](conventions.md).
+"""
+CONVENTIONS_PREFACE = """\
+The names and types of the metric tables' columns are those of Databricks; some of what stands in them its
+documentation leaves open. Each such choice is one constant in
+[`metrics/conventions.py`](../src/databricks_monitoring/metrics/conventions.py). This page has all of them:
+what each is, what is known of the managed service, and what to expect when numbers of both are compared.
+"Chosen" marks a choice of ours; the others are documented.
+
+## Where a refresh records them
+
+Every commit that a refresh makes in a metric table carries them beside what it processed, so a number can be
+traced to the conventions it was computed by even after they change:
+
+```sql
+DESCRIBE HISTORY main.monitoring.inference_logs_profile_metrics
+```
+
+shows it in the column `userMetadata`, as JSON, under `databricks_monitoring.conventions`. In Python,
+`RefreshReport.conventions` of `metrics.refresh.refresh` has the same. Metric tables that the managed service
+wrote have no such entry.
+
+## The conventions
 """
 SETTINGS_PREFACE = """\
 The keys of the dictionaries the API takes and of the YAML files, with their defaults. A key that is not
@@ -50,6 +72,8 @@ listed is refused.
 """
 PICK = "[PICK]"
 """Begins the text of a convention that no documentation of the managed service settles."""
+SAID_OF_SERVICE = re.compile(r"(.*?)\s*Known: (.*?)\s*Compare: (.*)", re.DOTALL)
+"""A convention's text: what it is, what is known of the managed service, how numbers compare."""
 LISTED_VALUE = re.compile(r"([;:]) ([a-z]+_[a-z]+): ")
 LOCAL_COMMANDS = ("up", "down", "status", "env")
 
@@ -105,7 +129,7 @@ def _function(name: str, function: Callable[..., object], path: Path) -> str:
 
 
 def statistics() -> str:
-    """Return every statistic with its docstring, and the conventions."""
+    """Return every statistic with its docstring."""
     parts = [
         "# Statistics\n",
         STATISTICS_PREFACE,
@@ -115,30 +139,29 @@ def statistics() -> str:
         for module in _modules(full):
             path = Path(str(module.__file__)).relative_to(PROJECT)
             parts += [_function(name, function, path) for name, function in _public_functions(module)]
-    parts.append(_conventions())
     return "\n".join(parts)
 
 
-def _conventions() -> str:
-    """Return the named constants with the text that follows each."""
+def conventions() -> str:
+    """Return the named constants, each with what is said of it."""
     module = importlib.import_module("databricks_monitoring.metrics.conventions")
     tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
-    rows = [
-        f"## Conventions\n\n{inspect.getdoc(module)}\n",
-        "| name | value | chosen here | meaning |",
-        "| --- | --- | --- | --- |",
-    ]
+    parts = ["# Conventions\n", CONVENTIONS_PREFACE]
     for statement, after in itertools.pairwise(tree.body):
         target = getattr(statement, "target", None) or next(iter(getattr(statement, "targets", [])), None)
         if not (isinstance(target, ast.Name) and isinstance(after, ast.Expr)):
             continue
         if isinstance(after.value, ast.Constant) and not target.id.startswith("_"):
             text = " ".join(str(after.value.value).split())
-            meaning = text.removeprefix(PICK).strip()
-            chosen = "yes" if text.startswith(PICK) else ""
-            value = _cell(f"`{getattr(module, target.id)}`")
-            rows.append(f"| `{target.id}` | {value} | {chosen} | {_cell(meaning)} |")
-    return "\n".join(rows) + "\n"
+            told = SAID_OF_SERVICE.fullmatch(text.removeprefix(PICK).strip())
+            if told is None:
+                raise SystemExit(f"{target.id} in conventions.py says nothing after `Known:` and `Compare:`.")
+            chosen = "Chosen" if text.startswith(PICK) else "Documented"
+            parts.append(
+                f"### `{target.id}`\n\n{chosen}: `{getattr(module, target.id)}`\n\n{told[1]}\n\n"
+                f"- Known of the managed service: {told[2]}\n- In a comparison: {told[3]}\n"
+            )
+    return "\n".join(parts)
 
 
 def _cell(text: str) -> str:
@@ -218,6 +241,7 @@ def routes() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands,
     "statistics.md": statistics,
+    "conventions.md": conventions,
     "settings.md": settings,
     "local-workspace-routes.md": routes,
 }

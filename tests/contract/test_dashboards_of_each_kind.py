@@ -182,3 +182,12 @@ def test_a_time_series(sql: SqlClient, monitors: LakehouseMonitor) -> None:
     assert {name for name, found in rows.items() if not found} == set()
     assert "schema_differences" not in rows
     assert len(rows["volume"]) == DAYS
+
+
+def test_the_history_of_a_metric_table_shows_the_conventions(
+    forecasts: dict[str, list[dict[str, object]]], sql: SqlClient
+) -> None:
+    assert forecasts
+    newest = sql.execute(f"DESCRIBE HISTORY {SCHEMA.table('forecasts_profile_metrics').quoted}")[0]
+    found = json.loads(str(newest["userMetadata"]))["databricks_monitoring.conventions"]
+    assert found["PSI_BINS"] == "10"

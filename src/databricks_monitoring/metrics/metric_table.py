@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 from databricks_monitoring.errors import MetricTableMismatchError
-from databricks_monitoring.metrics import tables
+from databricks_monitoring.metrics import conventions, tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 STATE_KEY = "databricks_monitoring.refresh"
 """Name under which a commit's `userMetadata` holds what its refresh processed."""
+
+CONVENTIONS_KEY = "databricks_monitoring.conventions"
+"""Name under which it holds the conventions that the refresh computed by."""
 
 USER_METADATA = "userMetadata"
 """The part of a commit that every Delta writer lets a user fill, and `DESCRIBE HISTORY` shows."""
@@ -64,7 +67,7 @@ def missing_columns(found: pa.Schema, schema: pa.Schema, core: set[str], name: s
 
 def metadata_of(state: State) -> str:
     """Return the text that a commit carries as its `userMetadata`."""
-    return json.dumps({STATE_KEY: state}, sort_keys=True)
+    return json.dumps({STATE_KEY: state, CONVENTIONS_KEY: conventions.recorded()}, sort_keys=True)
 
 
 def state_in(commit: Mapping[str, object]) -> State | None:

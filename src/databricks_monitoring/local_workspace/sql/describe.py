@@ -101,7 +101,15 @@ def history(name: TableName, execution: Execution, limit: int | None = None) -> 
         ]
         metrics = [(str(key), str(value)) for key, value in (entry.get("operationMetrics") or {}).items()]
         rows.append(
-            (entry["version"], at * 1000, execution.moment.user, entry.get("operation"), parameters, metrics)
+            (
+                entry["version"],
+                at * 1000,
+                execution.moment.user,
+                entry.get("operation"),
+                parameters,
+                metrics,
+                entry.get("userMetadata"),
+            )
         )
     texts = types.map_of("string", "string")
     columns: dict[str, DeltaType] = {
@@ -111,6 +119,7 @@ def history(name: TableName, execution: Execution, limit: int | None = None) -> 
         "operation": "string",
         "operationParameters": texts,
         "operationMetrics": texts,
+        "userMetadata": "string",
     }
     return listing(columns, rows)
 
