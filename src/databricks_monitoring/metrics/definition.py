@@ -97,6 +97,9 @@ class MonitorDefinition:
         Roles of columns; for inference logs only. Without a label no quality is computed.
     prediction_proba_column
         Class probabilities, for `log_loss` and `roc_auc_score`.
+    binary_classes
+        The two classes that a single probability a row is for, the positive one last. A refresh finds them in
+        the tables if they are not given.
     slicing_exprs
         Databricks SQL expressions over one row, kept as written.
     monitor_version
@@ -120,6 +123,7 @@ class MonitorDefinition:
     model_id_column: str | None = None
     label_column: str | None = None
     prediction_proba_column: str | None = None
+    binary_classes: tuple[str, str] | None = None
     slicing_exprs: tuple[str, ...] = ()
     custom_metrics: tuple[CustomMetric, ...] = ()
     monitor_version: int = 0

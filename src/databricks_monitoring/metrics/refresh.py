@@ -8,16 +8,18 @@ Windows of which retention has deleted rows are left as they are (`retention`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Generic
 
 from databricks_monitoring.errors import ColumnNotFoundError, InvalidValueError
 from databricks_monitoring.metrics import conventions, tables
+from databricks_monitoring.metrics.columns import ColumnClass
 from databricks_monitoring.metrics.custom import Derived, DriftMetrics, aggregates
 from databricks_monitoring.metrics.definition import MonitorDefinition, check_columns
 from databricks_monitoring.metrics.drift.rows import compared_with
 from databricks_monitoring.metrics.engines.protocol import Drifting, Profiling, SourceType, TableType, Written
 from databricks_monitoring.metrics.plan import Work
+from databricks_monitoring.metrics.quality.table_row import binary_classes
 from databricks_monitoring.metrics.refresh_lock import only_refresh
 from databricks_monitoring.metrics.retention import Retention, retained_since
 from databricks_monitoring.metrics.rows_to_replace import RowsToReplace
@@ -196,6 +198,8 @@ class _Refresh(Generic[SourceType, TableType]):
         profile = tables.profile_schema(definition, has_baseline=self.baseline is not None)
         drift = tables.drift_schema(definition)
         check_columns(definition, tuple(self.primary.columns))
+        self.notes: list[str] = []
+        self.definition = self._with_classes(definition)
         self.schema = self._compared_schema()
         self.slicings = self.primary.slicings(definition.slicing_exprs)
         self.aggregates = aggregates(definition, self.primary.columns)
@@ -204,7 +208,25 @@ class _Refresh(Generic[SourceType, TableType]):
         self.profile = engine.profile_table(profile, tables.core_columns(profile, definition))
         self.drift = engine.drift_table(drift, tables.core_columns(drift, definition))
         self.retention = Retention(retained_since(self.primary) if timed else None)
-        self.notes: list[str] = []
+
+    def _with_classes(self, definition: MonitorDefinition) -> MonitorDefinition:
+        """Return a definition that knows the two classes of a single probability a row, where there is one.
+
+        They are of the whole table: when they change, so does the definition, and every window is made anew.
+        """
+        proba = self.primary.columns.get(definition.prediction_proba_column or "")
+        if proba is None or proba.column_class is not ColumnClass.NUMERIC or definition.binary_classes:
+            return definition
+        found = binary_classes(
+            definition,
+            [(table, table.columns) for table in (self.primary, self.baseline) if table is not None],
+        )
+        if found is None:
+            self.notes.append(
+                f"Column {proba.name} holds the probability of the positive class of two, and which one that "
+                "is cannot be told before both have occurred: no log_loss and no roc_auc_score."
+            )
+        return replace(definition, binary_classes=found)
 
     def _compared_schema(self) -> SchemaComparison | None:
         if self.baseline is None:
@@ -287,7 +309,9 @@ class _Refresh(Generic[SourceType, TableType]):
             )
             for calendar in self.calendars
         }
-        return Work(every, baseline=True, everything=not self.definition.enforce_lookback)
+        # Windows out of reach keep their rows, but only those of this very table.
+        another = before is not None and before.get("primary") != state["primary"]
+        return Work(every, baseline=True, everything=another or not self.definition.enforce_lookback)
 
     def _other_baseline(self, before: State, state: State) -> bool:
         # A baseline without versions may be another at every look.

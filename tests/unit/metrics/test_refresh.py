@@ -582,6 +582,82 @@ def test_quality_of_probabilities(tmp_path: Path, kind: pa.DataType, value: obje
     assert dict(found["r"]["one_vs_all"]) == {"no": 0.5, "yes": 0.5}
 
 
+PROBA = dataclasses.replace(LOG, prediction_proba_column="proba")
+WITH_PROBA = SCHEMA.append(pa.field("proba", pa.float64()))
+
+
+def losses(monitored: Monitored) -> list[float | None]:
+    found = monitored.query(
+        "SELECT log_loss FROM profile WHERE column_name = ':table' AND model_id = '*' "
+        'ORDER BY "window".start'
+    )
+    return [cell["log_loss"] for cell in found]
+
+
+def test_one_class_is_enough_where_its_name_tells_which_it_is(tmp_path: Path) -> None:
+    monitored = Monitored(tmp_path)
+    monitored.append(
+        [row(0, 10, prediction="no", label="no", proba=0.2)],
+        schema=WITH_PROBA,
+    )
+    report = monitored.refresh(PROBA)
+    assert losses(monitored) == [pytest.approx(-math.log(0.8))]
+    assert "cannot be told" not in report.message
+
+
+def test_one_class_of_any_name_waits_for_the_other(tmp_path: Path) -> None:
+    monitored = Monitored(tmp_path)
+    monitored.append([row(0, 10, prediction="stay", label="stay", proba=0.2)], schema=WITH_PROBA)
+    report = monitored.refresh(PROBA)
+    assert "cannot be told before both have occurred" in report.message
+    assert losses(monitored) == [None]
+    # Another day's rows say that the class is the positive one of two: what was computed before is not final.
+    monitored.append([row(1, 12, prediction="churn", label="churn", proba=0.1)], schema=WITH_PROBA)
+    report = monitored.refresh(PROBA)
+    assert report.windows == {"1 day": [day(10), day(12)]}
+    assert losses(monitored) == [pytest.approx(-math.log(0.2)), pytest.approx(-math.log(0.9))]
+
+
+def test_a_baseline_may_tell_the_classes(tmp_path: Path) -> None:
+    monitored = Monitored(tmp_path, has_baseline=True)
+    monitored.append([row(0, 10, prediction="stay", label="stay", proba=0.2)], schema=WITH_PROBA)
+    monitored.append(
+        [row(0, 1, prediction="churn", label="churn", proba=0.2)],
+        to="baseline",
+        schema=WITH_PROBA.remove(WITH_PROBA.get_field_index("timestamp")),
+    )
+    monitored.refresh(PROBA)
+    assert sorted(map(str, losses(monitored))) == sorted(map(str, [-math.log(0.2), -math.log(0.8)]))
+
+
+def test_a_single_probability_is_for_two_classes(tmp_path: Path) -> None:
+    monitored = Monitored(tmp_path)
+    monitored.append(
+        [row(number, 10, prediction=name, proba=0.5) for number, name in enumerate("abc")], schema=WITH_PROBA
+    )
+    with pytest.raises(UnsupportedColumnError, match=r"3 classes: a, b, c\. Give a map"):
+        monitored.refresh(PROBA)
+
+
+def test_nan_is_no_class(tmp_path: Path) -> None:
+    monitored = Monitored(tmp_path)
+    kinds = SCHEMA.set(6, pa.field("prediction", pa.float64())).set(7, pa.field("label", pa.float64()))
+    monitored.append(
+        [
+            row(0, 10, prediction=1.0, label=math.nan),
+            row(1, 10, prediction=1.0, label=1.0),
+            row(2, 10, prediction=math.nan, label=0.0),
+        ],
+        schema=kinds,
+    )
+    monitored.refresh()
+    [found] = monitored.query(
+        "SELECT accuracy_score AS a, confusion_matrix AS c FROM profile WHERE column_name = ':table' "
+        "AND model_id = '*'"
+    )
+    assert found == {"a": 1.0, "c": [{"prediction": "1.0", "label": "1.0", "count": 1}]}
+
+
 def test_probabilities_of_another_type_are_refused(monitored: Monitored) -> None:
     with pytest.raises(UnsupportedColumnError, match=r"'city'.*map<string,double>"):
         monitored.refresh(dataclasses.replace(LOG, prediction_proba_column="city"))

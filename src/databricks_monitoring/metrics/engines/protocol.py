@@ -51,6 +51,9 @@ class Source(Protocol):
     def slicings(self, expressions: Sequence[str]) -> list[Slicing]:
         """Return slicing expressions over this table; raises what `slices.row_expression` does."""
 
+    def values(self, expression: str) -> list[str]:
+        """Return the distinct non-null values of an expression in DuckDB's SQL as text, ascending."""
+
     def unreadable_times(self) -> int:
         """Return the number of rows whose time is NULL or cannot be read."""
 

@@ -8,13 +8,14 @@ import numpy as np
 
 from databricks_monitoring.errors import UnsupportedColumnError
 from databricks_monitoring.metrics.columns import ColumnClass
+from databricks_monitoring.metrics.conventions import BINARY_PAIRS
 from databricks_monitoring.metrics.engines.delta_scan import literal, quoted
 from databricks_monitoring.metrics.quality.log_loss import log_loss
 from databricks_monitoring.metrics.quality.precision_recall_f1 import averaged
 from databricks_monitoring.metrics.quality.roc_auc import roc_auc
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from databricks_monitoring.metrics.arrays import Floats
     from databricks_monitoring.metrics.columns import Column
@@ -31,7 +32,7 @@ class ClassValues(Protocol):
 
 
 def probability_sql(
-    engine: ClassValues, column: Column, class_names: tuple[str, str | None]
+    engine: ClassValues, column: Column, binary_classes: tuple[str, str] | None
 ) -> dict[str, str]:
     """Return the SQL of each class's probability, NULL where the row has none at all.
 
@@ -41,47 +42,74 @@ def probability_sql(
         The table.
     column
         A map or struct from class to probability, or a number: the probability of the positive class of two.
-    class_names
-        SQL of the class names of predictions and labels.
+    binary_classes
+        The two classes that a number is for, the positive one last; None if they are not known.
 
     Raises
     ------
     UnsupportedColumnError
-        If the column is of another type, or a number and there are more than two classes.
+        If the column is of another type.
     """
     name = quoted(column.name)
     if column.data_type.startswith("map<string,"):
         classes = engine.values(f"unnest(map_keys({name}))")
         found = {each: f"list_extract(map_extract({name}, {literal(each)}), 1)" for each in classes}
-        return {each: _zero_if_absent(name, sql) for each, sql in found.items()}
+        # An empty map gives no class anything: it is as good as none.
+        return {each: _zero_if_absent(f"nullif(cardinality({name}), 0)", sql) for each, sql in found.items()}
     if column.data_type.startswith("struct<"):
         fields = engine.values(f"unnest(struct_keys({name}))")
         found = {each: f"struct_extract({name}, {literal(each)})" for each in fields}
         return {each: _zero_if_absent(name, sql) for each, sql in found.items()}
     if column.column_class is ColumnClass.NUMERIC:
-        return _of_two(engine, column, class_names)
+        if binary_classes is None:
+            return {}
+        probability = f"CAST({name} AS DOUBLE)"
+        return {binary_classes[0]: f"1.0 - {probability}", binary_classes[1]: probability}
     raise UnsupportedColumnError(
         f"Column {column.name!r} of probabilities is {column.data_type}; expected map<string,double>, "
         "a struct with a number for each class, or a number: the probability of the positive class."
     )
 
 
-def _zero_if_absent(name: str, sql: str) -> str:
-    return f"CASE WHEN {name} IS NOT NULL THEN coalesce(CAST({sql} AS DOUBLE), 0.0) END"
+def _zero_if_absent(there: str, sql: str) -> str:
+    return f"CASE WHEN {there} IS NOT NULL THEN coalesce(CAST({sql} AS DOUBLE), 0.0) END"
 
 
-def _of_two(engine: ClassValues, column: Column, class_names: tuple[str, str | None]) -> dict[str, str]:
-    classes = sorted({each for sql in class_names if sql for each in engine.values(sql)})
+def two_classes(column: str, seen: Iterable[str]) -> tuple[str, str] | None:
+    """Return the classes that one probability a row is for, the positive one last; None if that is open.
+
+    Parameters
+    ----------
+    column
+        The column of probabilities, for the message.
+    seen
+        Names of classes that were predicted or labelled anywhere.
+
+    Notes
+    -----
+    Of two classes the positive one is the later in order of their text (`conventions.POSITIVE_CLASS`). Where
+    only one has been seen, its name tells which it is if it is of a pair that everybody writes
+    (`conventions.BINARY_PAIRS`).
+
+    Raises
+    ------
+    UnsupportedColumnError
+        If there are more than two classes.
+
+    Examples
+    --------
+    >>> two_classes("p", ["stay", "churn"]), two_classes("p", ["0"]), two_classes("p", ["churn"])
+    (('churn', 'stay'), ('0', '1'), None)
+    """
+    classes = sorted(set(seen))
     if len(classes) > _BOTH:
         raise UnsupportedColumnError(
-            f"Column {column.name!r} holds one probability a row, but there are {len(classes)} classes: "
+            f"Column {column!r} holds one probability a row, but there are {len(classes)} classes: "
             f"{', '.join(classes[:5])}. Give a map from class to probability."
         )
-    if len(classes) < _BOTH:
-        # Which of two classes the only one seen is cannot be told.
-        return {}
-    probability = f"CAST({quoted(column.name)} AS DOUBLE)"
-    return {classes[0]: f"1.0 - {probability}", classes[1]: probability}
+    if len(classes) == _BOTH:
+        return classes[0], classes[1]
+    return next((pair for pair in BINARY_PAIRS if classes and classes[0] in pair), None)
 
 
 def probability_cells(probabilities: Mapping[str, Floats], labels: np.typing.NDArray[np.str_]) -> Cells:
@@ -96,9 +124,9 @@ def probability_cells(probabilities: Mapping[str, Floats], labels: np.typing.NDA
 
     Notes
     -----
-    Rows without probabilities are left out. A label that no probability is given for has probability 0. The
-    area is computed for each class against all others; `macro` and `weighted` are means over the classes that
-    occur among labels but are not all of them.
+    Rows without probabilities are left out. A class that a row gives no probability has probability 0 there.
+    The area is computed for each label against all others, unless all rows have it; `macro` and `weighted`
+    are means over these. So what other rows of the table give probabilities to changes nothing.
     """
     if not probabilities:
         return {}
@@ -106,11 +134,14 @@ def probability_cells(probabilities: Mapping[str, Floats], labels: np.typing.NDA
     labels = labels[has]
     if len(labels) == 0:
         return {}
-    given = {name: values[has] for name, values in probabilities.items()}
+    absent = np.zeros(len(labels))
+    given = {
+        name: probabilities[name][has] if name in probabilities else absent for name in np.unique(labels)
+    }
     of_labels = np.zeros(len(labels))
     for name, values in given.items():
         of_labels[labels == name] = values[labels == name]
-    areas = {name: roc_auc(values, labels == name) for name, values in sorted(given.items())}
+    areas = {str(name): roc_auc(values, labels == name) for name, values in given.items()}
     known = {name: area for name, area in areas.items() if area is not None}
     support = np.array([int((labels == name).sum()) for name in known], dtype=np.int64)
     return {

@@ -19,12 +19,13 @@ from databricks_monitoring.metrics.quality.probabilities import (
     ClassValues,
     probability_cells,
     probability_sql,
+    two_classes,
 )
 from databricks_monitoring.metrics.quality.regression import regression_errors
 from databricks_monitoring.metrics.slices import text_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from databricks_monitoring.metrics.arrays import Floats
     from databricks_monitoring.metrics.columns import Column
@@ -158,13 +159,54 @@ def _quality(counted: Confusion) -> Cells:
 
 
 def class_names(prediction: Column, label: Column | None) -> tuple[str, str | None]:
-    """Return the texts of classes; numbers of different types are written as double, so that 1 equals 1.0."""
+    """Return the texts of classes; numbers of different types are written as double, so that 1 equals 1.0.
+
+    NaN is no class: a row that has it is like one without a prediction or a label.
+    """
     if label is None:
-        return value_sql(prediction, as_text=True), None
+        return _class_name(prediction, value_sql(prediction, as_text=True)), None
     numeric = prediction.column_class is label.column_class is ColumnClass.NUMERIC
     if numeric and prediction.sql_type != label.sql_type:
-        return text_sql(_double(prediction), "DOUBLE"), text_sql(_double(label), "DOUBLE")
-    return value_sql(prediction, as_text=True), value_sql(label, as_text=True)
+        return (
+            _class_name(prediction, text_sql(_double(prediction), "DOUBLE")),
+            _class_name(label, text_sql(_double(label), "DOUBLE")),
+        )
+    return (
+        _class_name(prediction, value_sql(prediction, as_text=True)),
+        _class_name(label, value_sql(label, as_text=True)),
+    )
+
+
+def _class_name(column: Column, text: str) -> str:
+    if column.data_type not in ("float", "double"):
+        return text
+    return f"CASE WHEN NOT isnan({value_sql(column)}) THEN {text} END"
+
+
+def binary_classes(
+    definition: MonitorDefinition, tables: Iterable[tuple[ClassValues, Mapping[str, Column]]]
+) -> tuple[str, str] | None:
+    """Return the two classes that a single probability a row is for, see `two_classes`.
+
+    Parameters
+    ----------
+    tables
+        The monitored table and the baseline, each with its columns.
+
+    Raises
+    ------
+    UnsupportedColumnError
+        If there are more than two classes.
+    """
+    seen: set[str] = set()
+    for table, columns in tables:
+        prediction = columns.get(definition.prediction_column or "")
+        label = columns.get(definition.label_column or "")
+        known = prediction or label
+        if known is not None:
+            named = class_names(known, label if prediction else None)
+            seen.update(*(table.values(sql) for sql in named if sql))
+    return two_classes(definition.prediction_proba_column or "", seen)
 
 
 def probabilities_of(
@@ -184,7 +226,7 @@ def probabilities_of(
     label = columns.get(definition.label_column or "")
     if proba is None or prediction is None or label is None:
         return {}
-    return probability_sql(table, proba, class_names(prediction, label))
+    return probability_sql(table, proba, definition.binary_classes)
 
 
 def _double(column: Column) -> str:
