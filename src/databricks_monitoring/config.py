@@ -33,7 +33,17 @@ if TYPE_CHECKING:
 ProblemType = Literal["classification", "regression"]
 ModelType = Literal["classification", "regression", "forecasting"]
 WorkloadSize = Literal["Small", "Medium", "Large"]
-WorkloadType = Literal["CPU", "CPU_MEDIUM", "CPU_LARGE", "GPU_SMALL", "GPU_MEDIUM", "GPU_LARGE"]
+WorkloadType = Literal[
+    "CPU",
+    "CPU_MEDIUM",
+    "CPU_LARGE",
+    "GPU_SMALL",
+    "GPU_MEDIUM",
+    "GPU_LARGE",
+    "GPU_XLARGE",
+    "GPU_XLARGE_8",
+    "MULTIGPU_MEDIUM",
+]
 ProfileType = Literal["InferenceLog", "TimeSeries", "Snapshot"]
 
 

@@ -14,6 +14,7 @@ from databricks.sdk.service.serving import (
 from databricks_monitoring.errors import (
     AliasNotFoundError,
     CatalogNotFoundError,
+    ConfigError,
     DeploymentFailedError,
     EndpointNotFoundError,
     EndpointTimeoutError,
@@ -255,7 +256,7 @@ def test_champion_and_challenger(setup: ServingSetup, tall_model: TableName) -> 
         {"name": "champion", "alias": "latest-model", "traffic_percentage": 90},
         {"name": "challenger", "model_version": 2, "traffic_percentage": 10},
     ]
-    with pytest.raises(InvalidValueError, match="adds up to 100"):
+    with pytest.raises(ConfigError, match="adds up to 100, not 90"):
         setup.create_endpoint("setup-two", str(tall_model), served_entities=entities[:1])
     name = setup.create_endpoint("setup-two", str(tall_model), served_entities=entities, scale_to_zero=False)
     try:
@@ -271,7 +272,7 @@ def test_champion_and_challenger(setup: ServingSetup, tall_model: TableName) -> 
 
 
 def _rearranged(setup: ServingSetup, name: str) -> None:
-    with pytest.raises(InvalidValueError, match="champion 50 = 50, expected percentages that add up to 100"):
+    with pytest.raises(InvalidValueError, match="champion 50 = 50', expected percentages"):
         setup.set_traffic(name, {"champion": 50})
     with pytest.raises(ServedEntityNotFoundError, match="Did you mean 'challenger'"):
         setup.set_traffic(name, {"challengr": 100})
@@ -318,7 +319,7 @@ def test_only_what_differs_is_sent(setup: ServingSetup, endpoint: str, tall_mode
     later, _ = deploy(environment_vars={"WHERE": "here"})
     assert later == version + 1
     assert deploy()[0] == version + 2
-    with pytest.raises(InvalidValueError, match="exactly one of user_name"):
+    with pytest.raises(ConfigError, match="exactly one of user_name"):
         deploy(permissions=[{"permission_level": "CAN_QUERY"}])
     with pytest.raises(InvalidValueError, match="CAN_VIEW"):
         setup.grant_permission(endpoint, "CAN_DO", group_name="analysts")

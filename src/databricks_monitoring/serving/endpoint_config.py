@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from databricks.sdk.service.serving import (
+    AiGatewayConfig,
     AiGatewayInferenceTableConfig,
     EndpointCoreConfigInput,
     Route,
@@ -59,6 +60,14 @@ def payload_log(endpoint: ServingEndpointDetailed) -> PayloadLog | None:
         return None
     schema = SchemaName(found.catalog_name, found.schema_name)
     return PayloadLog(schema, found.table_name_prefix or endpoint.name or "", bool(found.enabled))
+
+
+def with_log(gateway: AiGatewayConfig | None, log: PayloadLog) -> AiGatewayConfig:
+    """Return an AI Gateway block with another inference table and everything else as it was.
+
+    The service replaces the whole block: what is not repeated is lost.
+    """
+    return replace(gateway or AiGatewayConfig(), inference_table_config=log.as_config())
 
 
 def entity_name(version: ModelVersion) -> str:

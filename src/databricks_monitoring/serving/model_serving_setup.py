@@ -21,13 +21,14 @@ from databricks_monitoring.errors import (
 from databricks_monitoring.names import SchemaName, TableName
 from databricks_monitoring.parsing import parse
 from databricks_monitoring.serving import permissions as endpoint_permissions
-from databricks_monitoring.serving import readiness, traffic
+from databricks_monitoring.serving import readiness, shares
 from databricks_monitoring.serving.endpoint_config import (
     PayloadLog,
     core_config,
     entity_name,
     payload_log,
     serves,
+    with_log,
 )
 from databricks_monitoring.serving.invocation import ask
 from databricks_monitoring.serving.model_version import ModelVersion, resolve
@@ -182,8 +183,8 @@ class ServingSetup:
         ServedEntityNotFoundError
             Naming the served entities there are.
         """
-        config = traffic.active_config(self._settled(endpoint_name))
-        self._change(endpoint_name, traffic.with_shares(config, percentages))
+        config = shares.active_config(self._settled(endpoint_name))
+        self._change(endpoint_name, shares.with_shares(config, percentages))
 
     def add_challenger(
         self,
@@ -205,24 +206,24 @@ class ServingSetup:
         traffic_percentage : int
             The challenger's share, 0 to 100.
         """
-        config = traffic.active_config(self._settled(endpoint_name))
+        config = shares.active_config(self._settled(endpoint_name))
         models = {entity.entity_name or "" for entity in config.served_entities or []}
         if len(models) != 1:
             raise InvalidValueError(f"endpoint {endpoint_name}", sorted(models), "one model to challenge")
         found = resolve(self.client, TableName.parse(models.pop()), str(model_version))
-        self._change(endpoint_name, traffic.with_challenger(config, name, found.version, traffic_percentage))
+        self._change(endpoint_name, shares.with_challenger(config, name, found.version, traffic_percentage))
         return found.version
 
     def promote(self, endpoint_name: str, served_entity: str = "challenger") -> str:
         """Give one served entity all traffic, take the others away, and return its version."""
-        config = traffic.with_only(traffic.active_config(self._settled(endpoint_name)), served_entity)
+        config = shares.with_only(shares.active_config(self._settled(endpoint_name)), served_entity)
         self._change(endpoint_name, config)
         [kept] = config.served_entities or []
         return str(kept.entity_version)
 
     def redeploy(self, endpoint_name: str) -> None:
         """Deploy what an endpoint serves once more, so that its models start with secrets as they are now."""
-        config = traffic.active_config(self._settled(endpoint_name))
+        config = shares.active_config(self._settled(endpoint_name))
         self._send(endpoint_name, config, timeout=_CHANGE_SECONDS, again=True)
         self._wanted[endpoint_name] = readiness.versions_of(config)
 
@@ -570,13 +571,12 @@ class ServingSetup:
         self._put_log(endpoint, wanted)
 
     def _put_log(self, endpoint: ServingEndpointDetailed, log: PayloadLog) -> None:
-        # PUT replaces the whole gateway: what is not repeated is lost.
-        gateway = endpoint.ai_gateway or AiGatewayConfig()
+        gateway = with_log(endpoint.ai_gateway, log)
         self.client.serving_endpoints.put_ai_gateway(
             endpoint.name or "",
             fallback_config=gateway.fallback_config,
             guardrails=gateway.guardrails,
-            inference_table_config=log.as_config(),
+            inference_table_config=gateway.inference_table_config,
             rate_limits=gateway.rate_limits,
             usage_tracking_config=gateway.usage_tracking_config,
         )

@@ -80,8 +80,8 @@ def _life_routes(routes: APIRouter, endpoints: Endpoints) -> None:
         """Create an endpoint and begin to deploy it.
 
         Only custom models from the workspace's registry are served, on CPU. Guardrails, fallbacks, usage
-        tracking, telemetry, route optimization, secrets and token limits are refused by name. Notifications
-        are kept, not sent.
+        tracking, telemetry, route optimization and token limits are refused by name. Notifications are kept,
+        not sent.
         """
         _refuse(body)
         if not isinstance(body.get("description"), str | None):
@@ -98,6 +98,14 @@ def _life_routes(routes: APIRouter, endpoints: Endpoints) -> None:
             else None,
             description=body.get("description"),
         ).as_dict()
+
+    @routes.post("/pt")
+    @routes.put("/pt/{name}/config")
+    def provisioned_throughput() -> dict[str, Any]:
+        """Refuse provisioned throughput by name: a local workspace serves no foundation models."""
+        raise InvalidParameterValue(
+            "Provisioned throughput is not available: a local workspace serves custom models."
+        )
 
     @routes.get("")
     def list_all() -> dict[str, Any]:
@@ -131,6 +139,12 @@ def _change_routes(routes: APIRouter, endpoints: Endpoints) -> None:
         """
         config = _parse(AiGatewayConfig.from_dict, body, "ai_gateway")
         return endpoints.put_ai_gateway(name, config).as_dict()
+
+    @routes.put("/{name}/rate-limits")
+    def put_rate_limits(name: str) -> dict[str, Any]:
+        """Refuse rate limits beside the AI Gateway block by name: they have ended."""
+        endpoints.get(name)
+        raise InvalidParameterValue("rate_limits has ended. Use ai_gateway.rate_limits instead.")
 
     @routes.patch("/{name}/tags")
     def patch_tags(name: str, body: dict[str, Any]) -> dict[str, Any]:
