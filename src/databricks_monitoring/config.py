@@ -26,6 +26,7 @@ from databricks_monitoring.cron import to_quartz
 from databricks_monitoring.errors import nearest
 from databricks_monitoring.names import Granularity
 from databricks_monitoring.parsing import not_bool
+from databricks_monitoring.serving.label_delay import parse_delay
 
 if TYPE_CHECKING:
     from typing import Self
@@ -72,9 +73,15 @@ def _timezone(text: str) -> str:
     return text
 
 
+def _delay(text: str) -> str:
+    parse_delay(text)
+    return text
+
+
 Text = Annotated[str, Field(min_length=1)]
 EntityName = Annotated[str, AfterValidator(_entity_name)]
 Schedule = Annotated[str, AfterValidator(to_quartz)]
+Delay = Annotated[str, AfterValidator(_delay)]
 Count = Annotated[int, BeforeValidator(not_bool)]
 Number = Annotated[float, BeforeValidator(not_bool)]
 
@@ -212,8 +219,8 @@ class InferenceTableConfig(_Strict):
     retention_days: Count | None = Field(
         default=None,
         ge=1,
-        description="Rows of the inference table older than this many days are deleted after each refresh; "
-        "metrics stay.",
+        description="Payloads and rows older than this many days are deleted by `apply_retention`; metrics "
+        "stay.",
     )
     prediction_field: Text | None = Field(
         default=None,
@@ -223,12 +230,12 @@ class InferenceTableConfig(_Strict):
     )
     probability_field: Text | None = Field(
         default=None,
-        description="The field of the answer with the probability of each class, an object or a list; "
+        description="The field of the answer with the probability of each class, an object or a list; it "
         "becomes the column `prediction_proba`. By default a nested field called `probabilities` or alike.",
     )
     classes: tuple[Text, ...] = Field(
         default=(),
-        description="Names of the classes in the order of a list of probabilities; numbered from 0 if absent.",
+        description="Names of the classes in the order of a list of probabilities; else numbered from 0.",
     )
     extra_columns: tuple[Text, ...] = Field(
         default=(),
@@ -306,6 +313,11 @@ class _Profile(_Strict):
     )
     label_col: Text | None = Field(
         default="label", description="Column with the truth, NULL until it is known."
+    )
+    label_delay: Delay | None = Field(
+        default=None,
+        description="How long labels take to become known, such as `3 days`. Model quality and the drift of "
+        "labels are judged only in windows that ended this long ago; at once if absent.",
     )
     slicing_exprs: tuple[Text, ...] = Field(
         default=(), description="SQL expressions; every value of each is also profiled on its own."

@@ -9,7 +9,7 @@ from databricks_monitoring.alerting import evidence as ev
 from databricks_monitoring.alerting.evidence import Evidence
 from databricks_monitoring.monitoring import effect_words as words
 from databricks_monitoring.monitoring.metric_rows import ProfileRow
-from databricks_monitoring.monitoring.series import Point
+from databricks_monitoring.monitoring.series import NOT_DUE, Point
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,16 +62,24 @@ def _sides(metrics: MonitorMetrics, row: DriftRow) -> tuple[ProfileRow, ProfileR
     """Return both profiles behind a comparison, or None if one is missing or too small to decide."""
     now = metrics.profiles.get((row.column, row.window))
     before = metrics.profiles.get((row.column, row.comparison))
+    if _waits(metrics, row):
+        return None
     if now is None or before is None or min(now.count, before.count) < ev.MINIMUM_ROWS:
         return None
     return now, before
+
+
+def _waits(metrics: MonitorMetrics, row: DriftRow) -> bool:
+    """Say whether a row is about labels that are not all known yet."""
+    return row.column == metrics.layout.label_column and not metrics.labels_due(row.window)
 
 
 def _drift_point(metrics: MonitorMetrics, row: DriftRow, thresholds: Thresholds, tests: int) -> Point:
     sides = _sides(metrics, row)
     if sides is None:
         now = metrics.profiles.get((row.column, row.window))
-        return Point(row.window, None, now.count if now else 0, 0, "too few rows to say")
+        reason = NOT_DUE if _waits(metrics, row) else "too few rows to say"
+        return Point(row.window, None, now.count if now else 0, 0, reason)
     now, before = sides
     found = list(
         _category_evidence(row, now, before, thresholds, tests)

@@ -62,6 +62,7 @@ class AnalysisBody(TypedDict):
     schema_notes: list[str]
     model_quality: FindingBody | None
     newest_quality: str | None
+    waiting_for_labels: list[str]
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,8 @@ class DriftAnalysis:
         Set if the model became worse.
     newest_quality : Point or None
         The newest window with enough labels, whether worse or not.
+    waiting_for_labels : list of Window
+        Windows whose quality is not judged yet because the label delay is not over.
     """
 
     layout: Layout
@@ -154,6 +157,7 @@ class DriftAnalysis:
     schema_notes: list[str]
     model_quality: Finding | None
     newest_quality: Point | None
+    waiting_for_labels: list[Window]
 
     @property
     def findings(self) -> list[Finding]:
@@ -176,6 +180,7 @@ class DriftAnalysis:
             "schema_notes": self.schema_notes,
             "model_quality": self.model_quality.body() if self.model_quality else None,
             "newest_quality": self.newest_quality.effect if self.newest_quality else None,
+            "waiting_for_labels": [window.start.isoformat() for window in self.waiting_for_labels],
         }
 
     def lines(self) -> list[str]:
@@ -192,6 +197,10 @@ class DriftAnalysis:
             body = ["  Nothing drifted."]
         if self.newest_quality and not self.model_quality:
             body.append(f"  Model quality holds: {self.newest_quality.effect}.")
+        if self.waiting_for_labels:
+            first, last = self.waiting_for_labels[0], self.waiting_for_labels[-1]
+            until = "" if first == last else f" to {last}"
+            body.append(f"  Model quality is not judged yet: labels of {first}{until} are not due.")
         if self.schema_notes:
             body.append("  Other than in the baseline, without harm: " + "; ".join(self.schema_notes) + ".")
         if self.left_out:
@@ -266,6 +275,7 @@ def analyze(metrics: MonitorMetrics, *, days: float, thresholds: Thresholds | No
         schema_notes=harmless(metrics),
         model_quality=_finding(":table", "model", "model quality", run) if run else None,
         newest_quality=next((point for point in reversed(quality) if point.evidence), None),
+        waiting_for_labels=metrics.waiting_for_labels,
     )
 
 

@@ -16,7 +16,11 @@ from databricks_monitoring.monitoring.monitor_dashboard import ensure_dashboard
 from databricks_monitoring.monitoring.monitor_translation import columns_needed
 from databricks_monitoring.names import SchemaName, TableName, payload_table
 from databricks_monitoring.parsing import parse
-from databricks_monitoring.serving.inference_table import create_inference_table, expected_columns, kept_columns
+from databricks_monitoring.serving.inference_table import (
+    create_inference_table,
+    expected_columns,
+    kept_columns,
+)
 from databricks_monitoring.serving.model_serving_setup import ServingSetup
 from databricks_monitoring.serving.signature import choose_fields, read_signature
 from databricks_monitoring.unity_catalog import (

@@ -27,6 +27,7 @@ from databricks_monitoring.names import PROFILE_METRICS_SUFFIX, TABLE_ROW, Schem
 from databricks_monitoring.parsing import parse
 from databricks_monitoring.polling import poll
 from databricks_monitoring.serving.inference_table import is_inference_table, payload_of, unpack
+from databricks_monitoring.serving.label_delay import keep_delay
 from databricks_monitoring.unity_catalog import ensure_schema, find_table, require_columns, require_table
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class LakehouseMonitor:
         schedule: str | None = None,
         *,
         timezone: str = "UTC",
+        label_delay: str | None = None,
         skip_builtin_dashboard: bool = False,
         timeout: float = 900,
     ) -> str:
@@ -106,6 +108,8 @@ class LakehouseMonitor:
             Schema of the two metric tables; created if it does not exist.
         schedule : str, optional
             Cron expression, Unix or Quartz.
+        label_delay : str, optional
+            How long labels take, such as `3 days`; quality is judged in windows that ended this long ago.
         timeout : float
             Seconds.
 
@@ -133,6 +137,7 @@ class LakehouseMonitor:
             "custom_metrics": _listed(custom_metrics),
             "schedule": schedule,
             "timezone": timezone,
+            "label_delay": label_delay,
         }
         config = parse(MonitorConfig, body, "create_monitor")
         return self.ensure(config, skip_builtin_dashboard=skip_builtin_dashboard, timeout=timeout)
@@ -157,6 +162,7 @@ class LakehouseMonitor:
             skip_builtin_dashboard=skip_builtin_dashboard,
             warehouse_id=None if skip_builtin_dashboard else self._sql.warehouse_id,
         )
+        keep_delay(self._sql, info, table, config.label_delay)
         self._create_or_update(table, info, wanted)
         self._wait_active(table, info, timeout)
         return str(table)

@@ -65,6 +65,7 @@ class Layout:
     model_id_column: str | None = "model_id"
     dashboard_url: str | None = None
     baseline: TableName | None = None
+    label_delay: timedelta = timedelta(0)
 
     @property
     def profile(self) -> TableName:
@@ -137,6 +138,17 @@ class MonitorMetrics:
     newest_end: datetime | None
     models: Sequence[str]
     schemas: Mapping[Window, Mapping[str, SchemaMismatch]] = field(default_factory=dict)
+
+    def labels_due(self, window: Window) -> bool:
+        """Say whether the labels of a window's rows should be known by now."""
+        return window.end + self.layout.label_delay <= self.now
+
+    @property
+    def waiting_for_labels(self) -> list[Window]:
+        """Windows whose model quality is not judged yet, oldest first."""
+        if self.layout.label_column is None:
+            return []
+        return [window for window in self.windows if not self.labels_due(window)]
 
     @property
     def windows(self) -> list[Window]:

@@ -11,7 +11,7 @@ from databricks.sdk.errors import AlreadyExists, NotFound, ResourceAlreadyExists
 from databricks.sdk.service.dashboards import Dashboard, LifecycleState
 
 from databricks_monitoring.dashboard.definition import MonitorDashboard, monitor_dashboard
-from databricks_monitoring.serving.payload_sql import literal
+from databricks_monitoring.serving.payload_values import literal
 from databricks_monitoring.unity_catalog import require_table
 
 if TYPE_CHECKING:

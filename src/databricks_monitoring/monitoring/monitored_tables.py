@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from databricks_monitoring.errors import MonitorNotFoundError
@@ -9,6 +10,7 @@ from databricks_monitoring.monitoring.lakehouse_monitor import LakehouseMonitor,
 from databricks_monitoring.monitoring.metric_rows import Layout
 from databricks_monitoring.monitoring.monitor_dashboard import DASHBOARD_PROPERTY, dashboard_url
 from databricks_monitoring.names import SchemaName, TableName
+from databricks_monitoring.serving.label_delay import delay_of
 from databricks_monitoring.unity_catalog import require_table
 
 if TYPE_CHECKING:
@@ -40,7 +42,8 @@ def find_layouts(client: WorkspaceClient, schema: SchemaName, *, monitor: str | 
 
 def _layout(client: WorkspaceClient, table: TableName, config: DataProfilingConfig) -> Layout:
     profile, _ = metric_tables(config, table)
-    properties = require_table(client, table).properties or {}
+    info = require_table(client, table)
+    properties = info.properties or {}
     dashboard_id = properties.get(DASHBOARD_PROPERTY) or config.dashboard_id
     url = dashboard_url(client, dashboard_id) if dashboard_id else None
     baseline = TableName.parse(config.baseline_table_name) if config.baseline_table_name else None
@@ -55,6 +58,7 @@ def _layout(client: WorkspaceClient, table: TableName, config: DataProfilingConf
             log.model_id_column,
             url,
             baseline,
+            delay_of(info) or timedelta(0),
         )
     time = config.time_series.timestamp_column if config.time_series else None
     return Layout(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from databricks_monitoring.alerting import evidence as ev
 from databricks_monitoring.monitoring import effect_words as words
-from databricks_monitoring.monitoring.series import Point
+from databricks_monitoring.monitoring.series import NOT_DUE, Point
 from databricks_monitoring.names import TABLE_ROW
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def quality_points(metrics: MonitorMetrics, threshold: float | None = None) -> l
     -----
     Classification is judged by its accuracy (Fisher's exact test on wrong and right answers), regression
     by its root mean squared error. Without quality on the baseline, the windows before the analysed days
-    are the reference, and failing these the first labelled one. Only labelled rows count.
+    are the reference, and failing these the first labelled one. Only labelled rows count, and windows whose
+    labels are not due yet decide nothing: which labels come first is seldom chance.
     """
     name = _quality_name(metrics)
     label = metrics.layout.label_column
@@ -50,12 +51,21 @@ def quality_points(metrics: MonitorMetrics, threshold: float | None = None) -> l
         if column == TABLE_ROW and (label, window) in metrics.profiles
         if (value := row.accuracy if name == "accuracy" else row.rmse) is not None
     }
+    waiting = {window for window in labelled if window is not None and not metrics.labels_due(window)}
+    judged = {window: found for window, found in labelled.items() if window not in waiting}
     windows = sorted(window for window in labelled if window is not None and window.end > metrics.start)
-    reference = _quality_reference(metrics, labelled, name)
+    reference = _quality_reference(metrics, judged, name)
     question = _Question(
-        name, QUALITY_THRESHOLDS[name] if threshold is None else threshold, max(1, len(windows))
+        name,
+        QUALITY_THRESHOLDS[name] if threshold is None else threshold,
+        max(1, sum(window not in waiting for window in windows)),
     )
-    return [_quality_point(question, window, labelled[window], reference) for window in windows]
+    return [
+        Point(window, None, labelled[window][1], 0, NOT_DUE)
+        if window in waiting
+        else _quality_point(question, window, labelled[window], reference)
+        for window in windows
+    ]
 
 
 def _quality_name(metrics: MonitorMetrics) -> str | None:

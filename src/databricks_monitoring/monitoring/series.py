@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from databricks_monitoring.monitoring.metric_rows import Window
 
 
+NOT_DUE = "labels are not due yet"
+"""What a window says about the model's quality, or its labels, before the label delay is over."""
+
+
 @dataclass(frozen=True)
 class Point:
     """What one window says.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from databricks_monitoring.clients import connect
@@ -9,7 +10,7 @@ from databricks_monitoring.errors import InferenceTableNotFoundError, Monitoring
 from databricks_monitoring.names import SchemaName, TableName
 from databricks_monitoring.scripts import command
 from databricks_monitoring.serving.inference_table import is_inference_table
-from databricks_monitoring.serving.validation import validate_inference_table
+from databricks_monitoring.serving.validation import DEFAULT_MAX_DELAY, inspect_inference_table
 from databricks_monitoring.unity_catalog import require_schema
 
 if TYPE_CHECKING:
@@ -21,10 +22,19 @@ if TYPE_CHECKING:
 NAME = "validate_inference_table"
 
 _DESCRIPTION = """\
-Check the inference tables of a schema.
+Check the inference tables of a schema, and say in words what is wrong.
 
-Each must have its own columns and the model's, a change data feed and a quarantine table; its payload table
-must exist with the columns that unpacking reads; and an endpoint must be logging to it.
+Faults (exit code 1):
+  capture is off      no endpoint logs to the payload table, or logging is switched off
+  only errors         every request of the last day failed; with the most common status and message
+  quarantine grows    more of the last day's requests than before cannot become rows as they are; with reasons
+  late by N minutes   requests are logged and not unpacked; is refresh_all_monitors running?
+  column missing      the table, or every newest row, lacks a column that the monitor's baseline has, or has
+                      numbers where the baseline has texts
+  and a table, a column or the change data feed that should be there and is not
+
+Warnings (exit code 0): no traffic yet, no request for a day, a column that the baseline lacks, no label on
+any row whose label is due. What was before the endpoint was last changed is not held against it.
 """
 
 _EPILOG = """\
@@ -32,7 +42,7 @@ examples:
   validate_inference_table --catalog mlops_prod --schema databricks_monitoring
   validate_inference_table --catalog mlops_prod --schema databricks_monitoring --table inference_logs
 
-exit code: 0 everything is in order, 1 faults (listed on stderr) or no inference table, 2 wrong usage.
+exit code: 0 in order, perhaps with warnings; 1 faults (on stderr) or no inference table; 2 wrong usage.
 """
 
 
@@ -40,6 +50,13 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     found = command.parser(NAME, _DESCRIPTION, _EPILOG)
     found.add_argument("--table", help="only this table (default: every inference table of the schema)")
+    found.add_argument(
+        "--max-delay-minutes",
+        type=command.positive,
+        default=DEFAULT_MAX_DELAY / timedelta(minutes=1),
+        help="minutes that a logged request may wait to be unpacked (default: 1560, a daily refresh and two "
+        "hours)",
+    )
     return found
 
 
@@ -60,10 +77,14 @@ def _work(arguments: argparse.Namespace) -> None:
     tables = [TableName.parse(arguments.table, within=schema)] if arguments.table else _tables(client, schema)
     failures = []
     for table in tables:
-        try:
-            command.say(command.table(validate_inference_table(client, table)))
-        except ValidationFailedError as error:
-            failures.append(str(error))
+        found = inspect_inference_table(
+            client, table, max_delay=timedelta(minutes=arguments.max_delay_minutes)
+        )
+        command.say(command.table(found.facts))
+        for warning in found.warnings:
+            command.progress(f"{NAME}: warning: {warning}")
+        if found.faults:
+            failures.append(str(ValidationFailedError(f"Inference table {table}", found.faults)))
     if failures:
         raise MonitoringError("\n".join(failures))
 

@@ -134,5 +134,6 @@ def _checked(sql_type: str) -> bool:
 
 
 def _fault(name: str, sql_type: str, text: str) -> str:
-    words = f"concat({literal(f'{name}: ')}, substr({text}, 1, {_SHOWN_CHARACTERS}), {literal(f' is no {sql_type}')})"
+    shown = f"substr({text}, 1, {_SHOWN_CHARACTERS})"
+    words = f"concat({literal(f'{name}: ')}, {shown}, {literal(f' is no {sql_type}')})"
     return f"CASE WHEN {text} IS NOT NULL AND {cast(text, sql_type)} IS NULL THEN {words} END"

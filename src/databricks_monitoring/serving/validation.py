@@ -1,13 +1,21 @@
-"""Whether an inference table, its payloads and its endpoint fit together."""
+"""Whether an inference table, its payloads, its endpoint and its baseline fit together, in words."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from databricks.sdk.errors import NotFound
+
+from databricks_monitoring.clients import SqlClient
 from databricks_monitoring.errors import ValidationFailedError
+from databricks_monitoring.serving import logged_traffic as traffic
+from databricks_monitoring.serving.baseline_match import baseline_findings
 from databricks_monitoring.serving.endpoint_config import payload_log
 from databricks_monitoring.serving.inference_table import payload_of, quarantine_table
-from databricks_monitoring.serving.payload_sql import RESERVED_COLUMNS
+from databricks_monitoring.serving.label_delay import delay_of
+from databricks_monitoring.serving.payload_sql import REASONS, RESERVED_COLUMNS, UNCASTABLE
 from databricks_monitoring.unity_catalog import column_names, find_table, require_table
 
 if TYPE_CHECKING:
@@ -21,9 +29,30 @@ _CHANGE_FEED = "delta.enableChangeDataFeed"
 _PAYLOAD_COLUMNS = ("databricks_request_id", "client_request_id", "status_code", "request", "response")
 _TIME_COLUMNS = ("request_time", "timestamp_ms")
 
+DEFAULT_MAX_DELAY = timedelta(hours=26)
+"""How long an answered request may wait to become rows: a daily refresh, and two hours for it to run."""
 
-def validate_inference_table(client: WorkspaceClient, table: TableName) -> dict[str, str]:
-    """Return what was checked and found in order, in words.
+GROWING_SHARE = 0.01
+"""Recent payloads in quarantine count as growth from this share of the recent requests on ..."""
+
+GROWING_FACTOR = 2.0
+"""... if the share is this many times that of the time before."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found: facts in order, faults, and warnings, which are no faults."""
+
+    table: TableName
+    facts: dict[str, str]
+    faults: list[str]
+    warnings: list[str]
+
+
+def validate_inference_table(
+    client: WorkspaceClient, table: TableName, *, max_delay: timedelta = DEFAULT_MAX_DELAY
+) -> dict[str, str]:
+    """Return what was checked and found in order, in words; warnings under the key `warning`.
 
     Raises
     ------
@@ -34,24 +63,42 @@ def validate_inference_table(client: WorkspaceClient, table: TableName) -> dict[
     ValidationFailedError
         With every fault found.
     """
+    found = inspect_inference_table(client, table, max_delay=max_delay)
+    if found.faults:
+        raise ValidationFailedError(f"Inference table {table}", found.faults)
+    return {**found.facts, **({"warning": "; ".join(found.warnings)} if found.warnings else {})}
+
+
+def inspect_inference_table(
+    client: WorkspaceClient, table: TableName, *, max_delay: timedelta = DEFAULT_MAX_DELAY
+) -> Inspection:
+    """Return everything that can be said about an inference table; see `validate_inference_table`."""
     info = require_table(client, table)
     payload = payload_of(info)
     endpoint = endpoint_of(client, payload)
-    faults = [*_table_faults(info), *_payload_faults(client, payload), *_endpoint_faults(endpoint, payload)]
-    if find_table(client, quarantine_table(table)) is None:
+    payload_info = find_table(client, payload)
+    faults = [
+        *_table_faults(info),
+        *_payload_faults(payload_info, payload),
+        *_endpoint_faults(endpoint, payload),
+    ]
+    quarantine = find_table(client, quarantine_table(table))
+    if quarantine is None:
         faults.append(
             f"the quarantine table {quarantine_table(table)} does not exist; run deploy_serving again"
         )
-    if faults:
-        raise ValidationFailedError(f"Inference table {table}", faults)
     features = [name for name in column_names(info) if name.lower() not in RESERVED_COLUMNS]
-    return {
+    facts = {
         "inference table": str(table),
         "columns of the model": ", ".join(features),
-        "change data feed": "on",
+        "change data feed": "on" if _feeds(info) else "off",
         "payloads": str(payload),
-        "endpoint": str(endpoint.name) if endpoint else "",
+        "endpoint": str(endpoint.name) if endpoint else "none",
     }
+    found = Inspection(table, facts, faults, [])
+    if payload_info is not None and quarantine is not None and not _payload_faults(payload_info, payload):
+        _judge_traffic(SqlClient(client), found, info, payload_info, endpoint, max_delay)
+    return found
 
 
 def endpoint_of(client: WorkspaceClient, payload: TableName) -> ServingEndpointDetailed | None:
@@ -59,11 +106,131 @@ def endpoint_of(client: WorkspaceClient, payload: TableName) -> ServingEndpointD
     for listed in client.serving_endpoints.list():
         if listed.ai_gateway is None:
             continue
-        endpoint = client.serving_endpoints.get(listed.name or "")
+        try:
+            endpoint = client.serving_endpoints.get(listed.name or "")
+        except NotFound:
+            continue  # deleted in between
         log = payload_log(endpoint)
         if log is not None and str(log.table).lower() == str(payload).lower():
             return endpoint
     return None
+
+
+def _judge_traffic(  # noqa: PLR0917 - everything that was looked up
+    sql: SqlClient,
+    found: Inspection,
+    info: TableInfo,
+    payload_info: TableInfo,
+    endpoint: ServingEndpointDetailed | None,
+    max_delay: timedelta,
+) -> None:
+    now = sql.workspace_time()
+    since = max(now - traffic.RECENT, _changed_at(endpoint))
+    payload, columns = payload_of(info), column_names(payload_info)
+    delay = delay_of(info)
+    asked = traffic.requests(sql, payload, columns, now=now, since=since)
+    if not asked.total:
+        found.facts["requests"] = "none yet"
+        found.warnings.append(
+            f"no traffic yet: the tables are ready, but {payload} is empty. Send a request to endpoint "
+            f"{endpoint.name if endpoint else '(none)'}; it is delivered within minutes, on a busy workspace "
+            "within an hour"
+        )
+        return
+    rows = traffic.in_rows(sql, found.table, payload, columns, due_before=now - (delay or timedelta()))
+    kept = traffic.quarantined(sql, quarantine_table(found.table), since=since)
+    found.facts["requests"] = f"{asked.total:,}, the newest {_moment(asked.newest)}"
+    found.facts["rows"] = f"{rows.total:,}" + (f", the newest {_moment(rows.newest)}" if rows.newest else "")
+    found.facts["labels"] = _labels(rows, delay)
+    found.facts["quarantine"] = f"{kept.total:,} payloads"
+    if delay is not None and rows.due and not rows.due_labelled:
+        found.warnings.append(
+            f"no labels: none of the {rows.due:,} rows older than the label delay of {_span(delay)} has one; "
+            "is the table of labels filled, and do its keys match?"
+        )
+    _judge_requests(found, asked, kept, since)
+    _judge_delay(found, rows, now, max_delay)
+    _judge_quarantine(sql, found, asked, kept, since)
+    errors, warnings = baseline_findings(sql, info, rows.newest)
+    found.faults.extend(errors)
+    found.warnings.extend(warnings)
+
+
+def _judge_requests(
+    found: Inspection, asked: traffic.Requests, kept: traffic.Quarantined, since: datetime
+) -> None:
+    if asked.recent and asked.recent_failed == asked.recent:
+        status = f"status {asked.status}" if asked.status else "no status"
+        said = f", {asked.message!r}" if asked.message else ""
+        found.faults.append(
+            f"only errors: all {asked.recent:,} requests since {_moment(since)} failed; most often "
+            f"{status}{said}"
+        )
+    elif asked.recent_failed:
+        found.facts["failed requests"] = (
+            f"{asked.recent_failed:,} of {asked.recent:,} since {_moment(since)}; "
+            f"most often status {asked.status}"
+        )
+    if not asked.recent and not kept.recent:
+        found.warnings.append(f"no request since {_moment(since)}; the newest is of {_moment(asked.newest)}")
+
+
+def _judge_delay(found: Inspection, rows: traffic.InRows, now: datetime, max_delay: timedelta) -> None:
+    if rows.oldest_waiting is None or now - rows.oldest_waiting <= max_delay:
+        return
+    minutes = int((now - rows.oldest_waiting) / timedelta(minutes=1))
+    found.faults.append(
+        f"late by {minutes:,} minutes: a request of {_moment(rows.oldest_waiting)} is logged and not "
+        f"unpacked yet, and at most {max_delay / timedelta(minutes=1):,.0f} minutes are expected. Is the job "
+        "refresh_all_monitors running?"
+    )
+
+
+def _judge_quarantine(
+    sql: SqlClient, found: Inspection, asked: traffic.Requests, kept: traffic.Quarantined, since: datetime
+) -> None:
+    if not kept.recent_total or not asked.recent:
+        return
+    share = kept.recent_total / asked.recent
+    before = asked.total - asked.recent
+    share_before = (kept.total - kept.recent_total) / before if before else 0.0
+    if share < GROWING_SHARE or share < GROWING_FACTOR * share_before:
+        return
+    reasons = ", ".join(
+        f"{reason} {n:,} ({REASONS.get(reason, 'unknown')})" for reason, n in kept.recent.items()
+    )
+    earlier = f" ({share_before:.1%} before)" if before else ""
+    example = (
+        traffic.uncastable_example(sql, quarantine_table(found.table)) if UNCASTABLE in kept.recent else None
+    )
+    found.faults.append(
+        f"quarantine grows: {kept.recent_total:,} of {asked.recent:,} requests since "
+        f"{_moment(since)}{earlier}; {reasons}" + (f"; for example {example}" if example else "")
+    )
+
+
+def _labels(rows: traffic.InRows, delay: timedelta | None) -> str:
+    words = f"{rows.labelled:,} of {rows.total:,} rows"
+    return f"{words}; {rows.due_labelled:,} of the {rows.due:,} that are due" if delay is not None else words
+
+
+def _changed_at(endpoint: ServingEndpointDetailed | None) -> datetime:
+    """Return when an endpoint was last changed; what was before says nothing about what it is now."""
+    millis = endpoint.last_updated_timestamp if endpoint else None
+    return datetime.fromtimestamp((millis or 0) / 1000, tz=UTC)
+
+
+def _moment(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC" if at else "never"
+
+
+def _span(length: timedelta) -> str:
+    days = length / timedelta(days=1)
+    return f"{days:g} days" if days >= 1 else f"{length / timedelta(hours=1):g} hours"
+
+
+def _feeds(info: TableInfo) -> bool:
+    return (info.properties or {}).get(_CHANGE_FEED, "").lower() == "true"
 
 
 def _table_faults(info: TableInfo) -> list[str]:
@@ -74,7 +241,7 @@ def _table_faults(info: TableInfo) -> list[str]:
         faults.append(f"columns are missing: {', '.join(missing)}")
     if not existing - set(RESERVED_COLUMNS):
         faults.append("it has no column of the model's input")
-    if (info.properties or {}).get(_CHANGE_FEED, "").lower() != "true":
+    if not _feeds(info):
         faults.append(
             f"the change data feed is off, so every refresh reads the whole table; "
             f"ALTER TABLE ... SET TBLPROPERTIES ('{_CHANGE_FEED}' = 'true')"
@@ -82,8 +249,7 @@ def _table_faults(info: TableInfo) -> list[str]:
     return faults
 
 
-def _payload_faults(client: WorkspaceClient, payload: TableName) -> list[str]:
-    info = find_table(client, payload)
+def _payload_faults(info: TableInfo | None, payload: TableName) -> list[str]:
     if info is None:
         return [f"the payload table {payload} does not exist yet; the endpoint makes it when logging is on"]
     existing = {name.lower() for name in column_names(info)}
@@ -98,5 +264,9 @@ def _endpoint_faults(endpoint: ServingEndpointDetailed | None, payload: TableNam
         return [f"no endpoint logs to {payload}; run deploy_serving"]
     log = payload_log(endpoint)
     if log is None or not log.enabled:
-        return [f"endpoint {endpoint.name} has logging switched off; run deploy_serving to switch it on"]
+        words = (
+            f"capture is off: endpoint {endpoint.name} has logging switched off, so its requests are lost; "
+            "run deploy_serving to switch it on, or enable the inference table in its AI Gateway settings"
+        )
+        return [words]
     return []

@@ -24,7 +24,9 @@ USING (
     SELECT
       *,
       from_json(
-        coalesce(get_json_object(request, '$.dataframe_split.columns'), get_json_object(request, '$.columns')),
+        coalesce(
+          get_json_object(request, '$.dataframe_split.columns'), get_json_object(request, '$.columns')
+        ),
         'ARRAY<STRING>'
       ) AS split_columns,
       from_json(
@@ -42,10 +44,14 @@ USING (
   lists AS (
     SELECT
       *,
-      CASE WHEN body LIKE '[{%' OR body = '[]' THEN from_json(body, 'ARRAY<MAP<STRING,STRING>>') END AS records,
+      CASE
+        WHEN body LIKE '[{%' OR body = '[]' THEN from_json(body, 'ARRAY<MAP<STRING,STRING>>')
+      END AS records,
       CASE WHEN body LIKE '[[%' THEN from_json(body, 'ARRAY<ARRAY<STRING>>') END AS unnamed,
       CASE WHEN body LIKE '{%' THEN from_json(body, 'MAP<STRING,ARRAY<STRING>>') END AS by_column,
-      CASE WHEN answered LIKE '{%' THEN from_json(answered, 'MAP<STRING,ARRAY<STRING>>') END AS answers_by_field
+      CASE
+        WHEN answered LIKE '{%' THEN from_json(answered, 'MAP<STRING,ARRAY<STRING>>')
+      END AS answers_by_field
     FROM fields
   ),
   sizes AS (
