@@ -19,14 +19,13 @@ from databricks_monitoring.errors import (
 )
 from databricks_monitoring.names import RETAINED_SINCE_PROPERTY, SchemaName, TableName
 from databricks_monitoring.serving.inference_table import (
-    Expired,
     create_inference_table,
-    delete_expired,
     quarantine_table,
     unpack,
 )
 from databricks_monitoring.serving.labels import merge_labels
 from databricks_monitoring.serving.model_serving_setup import ServingSetup
+from databricks_monitoring.serving.retention import delete_expired
 from databricks_monitoring.serving.signature import InputColumn, Signature
 from databricks_monitoring.serving.validation import validate_inference_table
 from databricks_monitoring.unity_catalog import ensure_schema
@@ -220,9 +219,15 @@ def test_payloads_of_the_older_kind(sql: SqlClient) -> None:
     [row] = sql.execute(f"SELECT * FROM {table.quoted}")  # noqa: S608 - quoted
     assert (row["row_id"], row["model_id"], row["a"], row["prediction"]) == ("old0_0", "churn_4", 1.5, "yes")
     assert str(row["timestamp"]) == "2025-06-01 10:00:00+00:00"
-    assert delete_expired(sql, table, 90) == Expired(rows=1, payloads=1)
-    assert delete_expired(sql, table, 90) == Expired(rows=0, payloads=0)
-    # The payloads are still there; what was deleted must not come back.
+    expired = delete_expired(sql, table, 90)
+    assert (expired.payloads, expired.rows, expired.quarantined) == (2, 1, 1)
+    expired = delete_expired(sql, table, 90)
+    assert (expired.payloads, expired.rows, expired.quarantined) == (0, 0, 0)
+    # A payload that is delivered again, or ever so late, must not bring back what was deleted.
+    sql.execute(
+        f"INSERT INTO {payload.quoted} (databricks_request_id, `date`, timestamp_ms, status_code) "  # noqa: S608
+        "VALUES ('old0', DATE'2025-06-01', 1748772000000, 200)"
+    )
     again = unpack(sql, table)
     assert (again.rows_added, again.payloads_quarantined) == (0, 0)
 
@@ -291,7 +296,8 @@ def test_metrics_outlive_the_rows_that_retention_deletes(sql: SqlClient, retaine
 
     deleted = delete_expired(sql, retained, RETENTION_DAYS)
 
-    assert deleted == Expired(rows=ROWS_A_DAY * (20 - RETENTION_DAYS), payloads=1)
+    assert (deleted.rows, deleted.quarantined) == (ROWS_A_DAY * (20 - RETENTION_DAYS), 1)
+    assert (deleted.payloads, deleted.kept_payloads) == (0, 0)  # that table is not there
     today = datetime.combine(sql.workspace_time().date(), datetime.min.time(), UTC)
     cut = today - timedelta(days=RETENTION_DAYS)
     assert (sql.client.tables.get(str(retained)).properties or {})[RETAINED_SINCE_PROPERTY] == cut.isoformat()
@@ -305,7 +311,7 @@ def test_metrics_outlive_the_rows_that_retention_deletes(sql: SqlClient, retaine
     )
     assert weeks.scalar() == 21 * ROWS_A_DAY
 
-    assert delete_expired(sql, retained, RETENTION_DAYS + 5) == Expired(rows=0, payloads=0)
+    assert delete_expired(sql, retained, RETENTION_DAYS + 5).rows == 0
     assert (sql.client.tables.get(str(retained)).properties or {})[RETAINED_SINCE_PROPERTY] == cut.isoformat()
     sql.execute(
         f"INSERT INTO {retained.quoted} (row_id, `timestamp`, model_id, a, prediction) "  # noqa: S608 - quoted

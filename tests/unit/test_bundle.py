@@ -41,6 +41,7 @@ RUN_IF = {
     "ALL_FAILED",
     "AT_LEAST_ONE_FAILED",
 }
+READ_CONFIGURATION = {"deploy_serving", "setup_monitoring", "refresh_all_monitors", "apply_retention"}
 AUTHENTICATION = ("host", "profile", "client_id", "auth_type", "azure_client_id", "azure_tenant_id")
 
 
@@ -157,7 +158,7 @@ def test_configuration_is_read_from_where_it_is_synchronised(task: tuple[str, di
     """A job's working directory has no configuration file."""
     wheel_task = task[1]["python_wheel_task"]
     given = [text for text in wheel_task["parameters"] if text.startswith("--config=")]
-    if wheel_task["entry_point"] in {"deploy_serving", "setup_monitoring", "refresh_all_monitors"}:
+    if wheel_task["entry_point"] in READ_CONFIGURATION:
         [option] = given
         prefix, path = option.split("}/")
         assert prefix == "--config=${workspace.file_path"

@@ -1,6 +1,6 @@
 """Windows of which retention has deleted rows: what was computed of them stays.
 
-`databricks_monitoring.serving.inference_table.delete_expired` writes on a table since when all its rows are
+`databricks_monitoring.serving.retention.delete_expired` writes on a table since when all its rows are
 kept. A window that began earlier cannot be recomputed from what is left, and an empty one is not a window
 without rows. So neither its profile rows nor its drift rows are touched again.
 """

@@ -12,7 +12,7 @@ from databricks_monitoring.errors import MonitoringError, MonitorNotFoundError
 from databricks_monitoring.monitoring.lakehouse_monitor import LakehouseMonitor
 from databricks_monitoring.names import TableName
 from databricks_monitoring.scripts import command
-from databricks_monitoring.serving.inference_table import delete_expired, is_inference_table, unpack
+from databricks_monitoring.serving.inference_table import is_inference_table, unpack
 from databricks_monitoring.serving.labels import merge_configured_labels
 from databricks_monitoring.unity_catalog import require_table
 
@@ -28,10 +28,9 @@ _DESCRIPTION = """\
 Bring the metrics of every monitor of a schema up to date.
 
 For each monitored inference table: unpack the payloads that are new into rows, merge labels where the
-configuration names a table of labels (inference_table.labels), refresh the monitor, and delete the rows that
-are older than inference_table.retention_days. Metrics of deleted rows stay. Other monitored tables are only
-refreshed. Every step may run again at any time and then adds nothing. One monitor's failure does not keep the
-others from being refreshed.
+configuration names a table of labels (inference_table.labels), and refresh the monitor. Other monitored
+tables are only refreshed. Every step may run again at any time and then adds nothing. One monitor's failure
+does not keep the others from being refreshed. apply_retention deletes what is too old, afterwards.
 """
 
 _EPILOG = """\
@@ -39,7 +38,7 @@ example:
   refresh_all_monitors --catalog mlops_prod --schema databricks_monitoring --environment prod
 
 exit code: 0 every monitor was refreshed, 1 there is none or one failed, 2 wrong usage or configuration.
-Without a configuration file no labels are merged and nothing is deleted.
+Without a configuration file no labels are merged.
 """
 
 
@@ -115,13 +114,6 @@ def _refreshed(
     info = monitors.refresh_monitor(str(table), timeout=timeout, unpack_payloads=False)
     seconds = (info.ended - info.started).total_seconds() if info.started and info.ended else 0.0
     done.append(f"refreshed in {seconds:.1f} s")
-    if config and config.retention_days:
-        expired = delete_expired(sql, table, config.retention_days)
-        if expired.rows or expired.payloads:
-            done.append(
-                f"{expired.rows} rows and {expired.payloads} quarantined payloads deleted, older than "
-                f"{config.retention_days} days"
-            )
     return ", ".join(done)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from databricks_monitoring.errors import ConfigError, InvalidValueError
@@ -61,14 +61,6 @@ class Unpacked:
     payloads_quarantined: int
 
 
-@dataclass(frozen=True)
-class Expired:
-    """What one run of `delete_expired` deleted: rows of the inference table, payloads in quarantine."""
-
-    rows: int
-    payloads: int
-
-
 def quarantine_table(table: TableName) -> TableName:
     """Return the table of payloads that could not become rows of `table`."""
     return table.parent.table(table.name + _QUARANTINE_SUFFIX)
@@ -116,7 +108,7 @@ def expected_columns(
 
 
 def kept_columns(config: InferenceTableConfig) -> list[str]:
-    """Return the fields of requests that a configuration keeps beside the model's: its extra ones and keys."""
+    """Return the fields of requests that a configuration keeps beside the model's: extra ones, keys."""
     keys = config.labels.key_columns if config.labels else ()
     wanted = dict.fromkeys([*config.extra_columns, *keys])
     return [name for name in wanted if name.lower() not in RESERVED_COLUMNS]
@@ -182,6 +174,8 @@ def create_inference_table(
         return False
     properties = {
         "delta.enableChangeDataFeed": "true",
+        # Each unpacking adds a file.
+        "delta.autoOptimize.autoCompact": "true",
         PAYLOAD_PROPERTY: str(payload),
         UNPACKING_PROPERTY: unpacking.property_text(),
     }
@@ -203,7 +197,7 @@ def ensure_companions(sql: SqlClient, table: TableName) -> None:
     if found is None:
         sql.execute(
             f"CREATE TABLE IF NOT EXISTS {quarantine.quoted} ({_definitions(QUARANTINE_COLUMNS)}) "
-            f"COMMENT {literal(f'Payloads that could not become rows of {table} as they are, with the reason')}"
+            f"COMMENT {literal(f'Payloads that are no rows of {table}, or not as they are, with the reason')}"
         )
     else:
         present = set(column_names(found))
@@ -293,43 +287,6 @@ def changed(rows: Rows, column: str) -> int:
     3
     """
     return int(str(rows[0][column]))
-
-
-def delete_expired(sql: SqlClient, table: TableName, retention_days: int) -> Expired:
-    """Delete what is older than whole days before today from an inference table and its quarantine.
-
-    If there are such rows, the table first gets the property `RETAINED_SINCE_PROPERTY`, so that metrics of
-    windows that began earlier are kept and not recomputed from what is left. Refresh before, or these windows
-    stay as they were at the latest refresh.
-
-    Parameters
-    ----------
-    retention_days : int
-        Days to keep before today, which begins at midnight UTC of the workspace's time.
-
-    Raises
-    ------
-    InvalidValueError
-        If it is less than one day, or the property is not a time.
-    """
-    if retention_days < 1:
-        raise InvalidValueError("retention_days", retention_days, "at least 1")
-    cut = sql.workspace_time().replace(hour=0, minute=0, second=0, microsecond=0)
-    cut -= timedelta(days=retention_days)
-    oldest = sql.execute(f"SELECT min(`timestamp`) FROM {table.quoted}").scalar()  # noqa: S608 - quoted
-    if isinstance(oldest, datetime) and oldest < cut:
-        known = retained_since(require_table(sql.client, table))
-        if known is None or known < cut:
-            sql.execute(
-                f"ALTER TABLE {table.quoted} SET TBLPROPERTIES "
-                f"({literal(RETAINED_SINCE_PROPERTY)} = {literal(cut.isoformat())})"
-            )
-    rows = sql.execute(f"DELETE FROM {table.quoted} WHERE `timestamp` < :cut", {"cut": cut})  # noqa: S608
-    payloads = sql.execute(
-        f"DELETE FROM {quarantine_table(table).quoted} WHERE `request_time` < :cut",  # noqa: S608 - quoted
-        {"cut": cut},
-    )
-    return Expired(changed(rows, "num_affected_rows"), changed(payloads, "num_affected_rows"))
 
 
 def retained_since(info: TableInfo) -> datetime | None:

@@ -30,7 +30,7 @@ def job(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_failure_is_an_exception(name: str, job: pytest.MonkeyPatch) -> None:
     arguments = ["--catalog=mlops_dev", "--schema=databricks_monitoring"]
-    if name in {"deploy_serving", "setup_monitoring", "refresh_all_monitors"}:
+    if name in {"deploy_serving", "setup_monitoring", "refresh_all_monitors", "apply_retention"}:
         arguments.append(f"--config={CONFIG}")
     if name not in {"validate_inference_table", "analyze_drift"}:
         arguments.append("--environment=dev")
