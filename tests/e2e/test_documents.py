@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
 import subprocess
@@ -15,7 +16,8 @@ import pytest
 import yaml
 
 from databricks_monitoring.alerting.rules import parse_rules
-from databricks_monitoring.clients import SqlClient
+from databricks_monitoring.clients import SqlClient, connect
+from databricks_monitoring.config import CustomMetric
 from databricks_monitoring.demo.characters import FEATURES, TARGET, make_characters
 from databricks_monitoring.demo.data_set import Landing
 from databricks_monitoring.demo.training import make_pipeline
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parents[2]
 GUIDE = PROJECT / "docs" / "guide.md"
+FORECASTING = PROJECT / "docs" / "forecasting.md"
 SCRIPTS = set(tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["scripts"])
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
@@ -77,6 +80,28 @@ def test_every_python_block_of_the_guide_runs(names: dict[str, Any]) -> None:
     assert names["response"]["predictions"]
     assert names["metrics"]
     assert names["deployment"]["monitor_name"] == names["monitor_name"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # MLflow's advice to developers must not end a user's run
+def test_every_block_on_forecasting_runs(names: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(PROJECT)
+    SqlClient(connect()).execute("CREATE SCHEMA IF NOT EXISTS mlops_dev.forecasting")
+    found = _BLOCK.findall(FORECASTING.read_text())
+    for number, (language, block) in enumerate(found, 1):
+        if language == "python":
+            exec(compile(block, f"{FORECASTING.name}, block {number}", "exec"), names)  # noqa: S102 - the test
+        elif language == "bash":
+            for line in block.splitlines():
+                command, *arguments = shlex.split(line)
+                script = importlib.import_module(f"databricks_monitoring.scripts.{command}")
+                assert script.main(arguments) == 0, line
+        else:
+            assert CustomMetric.model_validate(yaml.safe_load(block)["custom_metrics"][0])
+    errors = names["by_horizon"]
+    assert set(errors) == {1, 7, 28}
+    assert 0 < errors[1] < errors[7] < 0.1
+    assert errors[28] is None
 
 
 @cache
