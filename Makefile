@@ -45,7 +45,10 @@ test: setup
 	@$(BIN)/python -m pytest -q
 
 bench: setup
-	@$(BIN)/python benchmarks/refresh_floor.py
+	@echo "The engine"; $(BIN)/python benchmarks/engine.py
+	@echo "Its peers"; $(BIN)/python benchmarks/peers.py
+	@echo "The model server"; $(BIN)/python benchmarks/serving.py
+	@$(BIN)/python benchmarks/report.py
 
 lint: setup
 	@$(BIN)/ruff check .
@@ -53,6 +56,7 @@ lint: setup
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python docs/generate.py --check
+	@$(BIN)/python benchmarks/report.py --check
 
 format: setup
 	@$(BIN)/ruff check --fix .

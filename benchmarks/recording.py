@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(os.environ.get("BENCH_RESULTS", Path(__file__).parent / "results"))
 PACKAGES = ("duckdb", "numpy", "deltalake", "pyarrow")
 """Packages whose versions are recorded unless others are asked for."""
 
@@ -82,11 +82,22 @@ class Row(_Frozen):
 
 
 class Section(_Frozen):
-    """Figures that belong together, with a description of exactly what was measured (Markdown)."""
+    """Figures that belong together.
+
+    Attributes
+    ----------
+    title, rows
+        See `Row`.
+    description
+        Exactly what was measured, as Markdown.
+    part
+        Name under which a script can measure this part alone; empty if it cannot.
+    """
 
     title: str
     description: str
     rows: tuple[Row, ...]
+    part: str = ""
 
 
 class Result(_Frozen):
@@ -178,10 +189,16 @@ def write(
         machine=machine,
         sections=tuple(sections),
     )
-    RESULTS.mkdir(exist_ok=True)
+    RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{name}.json"
     path.write_text(result.model_dump_json(indent=2) + "\n")
     return path
+
+
+def read(name: str) -> Result | None:
+    """Return the result of that name, None if there is none."""
+    path = RESULTS / f"{name}.json"
+    return Result.model_validate_json(path.read_text()) if path.exists() else None
 
 
 def read_all() -> list[Result]:
