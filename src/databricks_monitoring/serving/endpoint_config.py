@@ -67,7 +67,9 @@ def with_log(gateway: AiGatewayConfig | None, log: PayloadLog) -> AiGatewayConfi
 
     The service replaces the whole block: what is not repeated is lost.
     """
-    return replace(gateway or AiGatewayConfig(), inference_table_config=log.as_config())
+    before = gateway or AiGatewayConfig()
+    # The SDK reads a list that is not there as an empty one.
+    return replace(before, inference_table_config=log.as_config(), rate_limits=before.rate_limits or None)
 
 
 def entity_name(version: ModelVersion) -> str:

@@ -176,4 +176,7 @@ def test_an_idle_model_scales_to_zero_and_comes_back(served: Running, client: Wo
     served.post("/api/local/clock", {"reset": True})
     assert served.ask("sleepy", _ROW).status == 200
     assert _state(client, "sleepy").deployment_state_message != "Scaled to zero."
+    folder = served.root / "endpoints" / str(client.serving_endpoints.get("sleepy").id)
+    assert folder.exists()
     client.serving_endpoints.delete("sleepy")
+    until(lambda: not folder.exists(), seconds=20)

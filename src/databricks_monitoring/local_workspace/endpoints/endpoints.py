@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import uuid
 from typing import TYPE_CHECKING
@@ -244,8 +245,7 @@ class Endpoints:
                 self._store.delete(_KIND, name)
                 self.served_entities.deleted(endpoint.record, self._clock.now_ms())
             del self._running[name]
-        for process in endpoint.processes():
-            threading.Thread(target=process.stop, daemon=True).start()
+        threading.Thread(target=self._clear, args=(endpoint,), name=f"clear {name}", daemon=True).start()
 
     def name_of(self, endpoint_id: str) -> str:
         """Return the name of the endpoint with this id."""
@@ -345,6 +345,12 @@ class Endpoints:
         for process in leaving.processes() if leaving else []:
             if process not in kept:
                 process.stop(drain_seconds=self._settings.request_seconds)
+
+    def _clear(self, endpoint: ServedEndpoint) -> None:
+        """End the processes of a deleted endpoint, then remove what they wrote."""
+        for process in endpoint.processes():
+            process.stop()
+        shutil.rmtree(self._folder / endpoint.record.id, ignore_errors=True)
 
     def _look_after(self) -> None:
         while not self._closing.wait(_SECONDS_BETWEEN_LOOKS):

@@ -195,6 +195,8 @@ class Supervisor:
         with self._changed:
             # Nobody else is to be sent there.
             self._connection = None
+            if self._phase is Phase.READY:
+                self._set(Phase.RECOVERING, reason)
         process = self._process
         if process is not None:
             end_group(process.pid, signal.SIGKILL)
@@ -226,7 +228,8 @@ class Supervisor:
                 return
             self._connection = None
             self._set(Phase.ASLEEP, "Scaled to zero.")
-        self._end_process()
+        # Others are looked after meanwhile, however long this one takes to end.
+        threading.Thread(target=self._end_process, name="scale to zero", daemon=True).start()
 
     def stop(self, *, drain_seconds: float = 0.0) -> None:
         """End for good, after the requests inside or `drain_seconds`."""
