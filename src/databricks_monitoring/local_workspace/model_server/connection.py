@@ -52,12 +52,16 @@ class WorkerConnection(asyncio.Protocol):
         if self._ended or self._transport is None or self._transport.is_closing():
             raise WorkerGoneError
         identifier = next(self._ids)
-        answer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Frame] = loop.create_future()
         self._pending[identifier] = answer
+        # A timer of its own costs less than `wait_for`, which makes a second future for every request.
+        timer = loop.call_later(seconds, _expire, answer)
         try:
             self._transport.write(Frame(identifier, {"content_type": content_type}, body).encode())
-            return await asyncio.wait_for(answer, seconds)
+            return await answer
         finally:
+            timer.cancel()
             self._pending.pop(identifier, None)
 
     async def _attach(self) -> None:
@@ -85,3 +89,8 @@ class WorkerConnection(asyncio.Protocol):
         """Close a socket that no loop took over; a taken one closes when the process ends."""
         if self._transport is None:
             self._socket.close()
+
+
+def _expire(answer: asyncio.Future[Frame]) -> None:
+    if not answer.done():
+        answer.set_exception(TimeoutError())

@@ -54,23 +54,33 @@ class FrameReader:
     """Cuts a stream of bytes into frames."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._rest = bytearray()
+        self._wanted = 0
 
     def feed(self, received: bytes) -> Iterator[Frame]:
         """Take what was received and yield every frame that is now whole."""
-        self._buffer += received
+        data = received
+        if self._rest:
+            self._rest += received
+            if len(self._rest) < self._wanted:
+                return
+            data = bytes(self._rest)
+            self._rest.clear()
+        # Most reads bring whole frames, which need not be gathered first.
         start = 0
-        while len(self._buffer) - start >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(self._buffer, start)
-            end = start + _LENGTH.size + length
-            if len(self._buffer) < end:
+        self._wanted = _LENGTH.size
+        while len(data) - start >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(data, start)
+            self._wanted = _LENGTH.size + length
+            if len(data) - start < self._wanted:
                 break
-            yield self._frame(start + _LENGTH.size, end)
-            start = end
-        del self._buffer[:start]
+            yield _frame(data, start + _LENGTH.size, start + self._wanted)
+            start += self._wanted
+        self._rest += data[start:]
 
-    def _frame(self, start: int, end: int) -> Frame:
-        identifier, header_length = _IDS.unpack_from(self._buffer, start)
-        body_start = start + _IDS.size + header_length
-        header: Header = json.loads(self._buffer[start + _IDS.size : body_start])
-        return Frame(identifier, header, bytes(self._buffer[body_start:end]))
+
+def _frame(data: bytes, start: int, end: int) -> Frame:
+    identifier, header_length = _IDS.unpack_from(data, start)
+    body_start = start + _IDS.size + header_length
+    header: Header = json.loads(data[start + _IDS.size : body_start])
+    return Frame(identifier, header, data[body_start:end])

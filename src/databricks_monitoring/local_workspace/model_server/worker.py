@@ -64,10 +64,11 @@ class Link:
         self._reader = FrameReader()
         self._sending = threading.Lock()
 
-    def send(self, frame: Frame) -> None:
-        """Send one frame; may be called from several threads."""
+    def send(self, *frames: Frame) -> None:
+        """Send frames with one system call; may be called from several threads."""
+        encoded = b"".join([frame.encode() for frame in frames])
         with self._sending:
-            self._connection.sendall(frame.encode())
+            self._connection.sendall(encoded)
 
     def waiting(self, *, at_most: int) -> list[Frame] | None:
         """Wait for a frame, then return all that have arrived; None when the workspace is gone."""
@@ -101,8 +102,7 @@ def serve_together(link: Link, batcher: Batcher, concurrency: int) -> None:
     while (frames := link.waiting(at_most=concurrency)) is not None:
         started = time.perf_counter()
         answers = batcher.answer([(frame.body, frame.header["content_type"]) for frame in frames])
-        for frame, answer in zip(frames, answers, strict=True):
-            link.send(_answer_frame(frame, answer, started))
+        link.send(*[_answer_frame(*pair, started) for pair in zip(frames, answers, strict=True)])
 
 
 def serve_apart(link: Link, scorer: Scorer, concurrency: int) -> None:
