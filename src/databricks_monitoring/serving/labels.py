@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from databricks_monitoring.errors import ConfigError
@@ -21,6 +22,32 @@ logger = logging.getLogger(__name__)
 _FRACTIONS = ("double", "float", "decimal")
 
 
+@dataclass(frozen=True)
+class Labelled:
+    """What one merge of labels did.
+
+    Attributes
+    ----------
+    rows
+        Rows whose label was set or corrected.
+    labels
+        Keys with a label in the label table.
+    unmatched
+        Those among them that no row has: not unpacked yet, deleted, or another kind of key.
+    """
+
+    rows: int
+    labels: int
+    unmatched: int
+
+    def words(self) -> str:
+        """Return it in words."""
+        said = f"{self.rows:,} rows labelled"
+        return (
+            f"{said}, {self.unmatched:,} of {self.labels:,} labels match no row" if self.unmatched else said
+        )
+
+
 def merge_labels(
     sql: SqlClient,
     inference_table: TableName | str,
@@ -33,7 +60,8 @@ def merge_labels(
 ) -> int:
     """Set the label of every row whose label is known and different, and return how many rows changed.
 
-    A row without a label keeps NULL, which means unknown and never counts as wrong.
+    A row without a label keeps NULL, which means unknown and never counts as wrong; a label that is NULL
+    changes nothing. `merge_labels_counted` also tells how many labels match no row.
 
     Parameters
     ----------
@@ -54,6 +82,28 @@ def merge_labels(
     ConfigError
         If one key has different labels and no `timestamp_col` decides between them.
     """
+    return merge_labels_counted(
+        sql,
+        inference_table,
+        label_table,
+        on,
+        label_col,
+        timestamp_col=timestamp_col,
+        position_col=position_col,
+    ).rows
+
+
+def merge_labels_counted(
+    sql: SqlClient,
+    inference_table: TableName | str,
+    label_table: TableName | str,
+    on: str | Sequence[str] = "row_id",
+    label_col: str = "label",
+    *,
+    timestamp_col: str | None = None,
+    position_col: str | None = None,
+) -> Labelled:
+    """Merge labels as `merge_labels` does, and return also how many of them match no row."""
     target = TableName.parse(inference_table) if isinstance(inference_table, str) else inference_table
     source = (
         TableName.parse(label_table, within=target.parent) if isinstance(label_table, str) else label_table
@@ -93,14 +143,23 @@ USING (
 ON t.`row_id` = s.`row_id`
 WHEN MATCHED THEN UPDATE SET `label` = s.new_label"""  # noqa: S608 - quoted
     )
-    count = changed(rows, "num_updated_rows")
-    logger.info("labelled %d rows of %s from %s", count, target, source)
-    return count
+    distinct = f"SELECT DISTINCT {selected} FROM {source.quoted} WHERE {known}"  # noqa: S608 - quoted
+    [found] = sql.execute(
+        f"SELECT (SELECT count(*) FROM ({distinct}) AS a) AS labels, count(*) AS unmatched "  # noqa: S608 - quoted
+        f"FROM ({distinct}) AS k LEFT ANTI JOIN {target.quoted} AS r ON {' AND '.join(matches)}"
+    )
+    done = Labelled(
+        changed(rows, "num_updated_rows"),
+        int(str(found["labels"])),
+        int(str(found["unmatched"])),
+    )
+    logger.info("%s: %s from %s", target, done.words(), source)
+    return done
 
 
-def merge_configured_labels(sql: SqlClient, inference_table: TableName, config: LabelConfig) -> int:
+def merge_configured_labels(sql: SqlClient, inference_table: TableName, config: LabelConfig) -> Labelled:
     """Merge the labels that a configuration names; see `merge_labels`."""
-    return merge_labels(
+    return merge_labels_counted(
         sql,
         inference_table,
         config.table,

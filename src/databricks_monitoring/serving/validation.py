@@ -38,6 +38,12 @@ GROWING_SHARE = 0.01
 GROWING_FACTOR = 2.0
 """... if the share is this many times that of the time before."""
 
+FIRST_SHARE = 0.1
+"""The same where there is no time before."""
+
+FEWEST_QUARANTINED = 5
+"""Fewer recent payloads in quarantine are a warning, whatever their share."""
+
 
 @dataclass(frozen=True)
 class Inspection:
@@ -194,8 +200,11 @@ def _judge_quarantine(
     share = kept.recent_total / asked.recent
     before = asked.total - asked.recent
     share_before = (kept.total - kept.recent_total) / before if before else 0.0
-    if share < GROWING_SHARE or share < GROWING_FACTOR * share_before:
-        return
+    grows = (
+        kept.recent_total >= FEWEST_QUARANTINED
+        and share >= (GROWING_SHARE if before else FIRST_SHARE)
+        and share >= GROWING_FACTOR * share_before
+    )
     reasons = ", ".join(
         f"{reason} {n:,} ({REASONS.get(reason, 'unknown')})" for reason, n in kept.recent.items()
     )
@@ -203,8 +212,9 @@ def _judge_quarantine(
     example = (
         traffic.uncastable_example(sql, quarantine_table(found.table)) if UNCASTABLE in kept.recent else None
     )
-    found.faults.append(
-        f"quarantine grows: {kept.recent_total:,} of {asked.recent:,} requests since "
+    state = "grows" if grows else "is not empty"
+    (found.faults if grows else found.warnings).append(
+        f"quarantine {state}: {kept.recent_total:,} of {asked.recent:,} requests since "
         f"{_moment(since)}{earlier}; {reasons}" + (f"; for example {example}" if example else "")
     )
 

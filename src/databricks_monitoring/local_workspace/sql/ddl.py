@@ -85,6 +85,7 @@ def _create_table(tree: exp.Create, execution: Execution) -> Outcome:
     name = execution.scope.name(node)
     execution.scope.require_schema(name.parent)
     comment, properties = _properties(tree, "TABLE")
+    properties = _without_mapping(properties)
     if tree.expression is None and not isinstance(tree.this, exp.Schema):
         raise failure("INVALID_STATEMENT", "CREATE TABLE needs columns, or AS and a query.", "42000")
     with execution.tables.writing(name):
@@ -176,6 +177,13 @@ def _replace(
         )
     except DeltaError as error:
         raise commits.delta_failure(error) from error
+
+
+def _without_mapping(properties: dict[str, str]) -> dict[str, str]:
+    """Return properties without column mapping: files here hold every name as it is, so none is needed."""
+    return {
+        key: value for key, value in properties.items() if not key.lower().startswith("delta.columnmapping.")
+    }
 
 
 def _restate(name: TableName, comment: str | None, properties: dict[str, str], execution: Execution) -> None:
@@ -278,8 +286,11 @@ def _change(action: exp.Expr, name: TableName, execution: Execution) -> None:
         and action.expressions
         and isinstance(action.expressions[0], exp.Properties)
     ):
-        properties = {property_name(each): property_value(each) for each in action.expressions[0].expressions}
-        _delta(lambda: execution.tables.set_properties(name, properties))
+        properties = _without_mapping(
+            {property_name(each): property_value(each) for each in action.expressions[0].expressions}
+        )
+        if properties:
+            _delta(lambda: execution.tables.set_properties(name, properties))
     elif isinstance(action, exp.Schema | exp.ColumnDef):
         definitions = action.expressions if isinstance(action, exp.Schema) else [action]
         _add_columns(table, name, definitions)

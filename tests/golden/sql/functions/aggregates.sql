@@ -17,7 +17,7 @@ SELECT avg(id) FROM t;
 SELECT avg("id") FROM "t";
 
 SELECT count_if(id > 1) FROM t;
-SELECT CAST(count_if("id" > 1) AS BIGINT) FROM "t";
+SELECT CAST(coalesce(count_if("id" > 1), 0) AS BIGINT) FROM "t";
 
 SELECT max(v) FROM VALUES (1d), (double('NaN')) AS t(v);
 SELECT max("v") FROM (VALUES (spark_double(1)), (spark_double('NaN'))) AS "t"("v");

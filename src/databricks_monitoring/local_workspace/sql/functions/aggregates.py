@@ -284,7 +284,10 @@ def percentile_cont(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
 @rule("count_if")
 def count_if(arguments: list[exp.Expr], _: Moment) -> exp.Expr:
     """Count the rows where a condition is true."""
-    return cast_count(call("count_if", *arguments))
+    # DuckDB answers NULL where there is no row.
+    return _finished(
+        call("count_if", *arguments), lambda total: cast(call("coalesce", total, number(0)), "BIGINT")
+    )
 
 
 def cast_count(aggregate: exp.Expr) -> exp.Expr:
