@@ -138,6 +138,13 @@ Known: nothing.
 Compare: within the distance of the two middle values.
 """
 
+DIVISION_BY_ZERO = "NULL in slicing expressions and custom metrics"
+"""[PICK] What an expression gives that divides by zero, or takes a remainder.
+
+Known: on Databricks it is an error where ANSI mode is on, NULL where it is off; `try_divide` is NULL in both.
+Compare: equal for expressions that guard against it with NULLIF or try_divide.
+"""
+
 NAN_VALUES = "counted in count, num_nan and distinct_count, left out of every other statistic"
 """[PICK] One NaN would otherwise make the whole window's statistics NaN.
 

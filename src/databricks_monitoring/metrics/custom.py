@@ -17,13 +17,14 @@ from sqlglot import expressions as exp
 
 from databricks_monitoring.errors import InvalidValueError, MetricError
 from databricks_monitoring.metrics import tables
+from databricks_monitoring.metrics.dialect import duckdb_sql, with_known_aggregates
 from databricks_monitoring.metrics.engines.duckdb import connect
 from databricks_monitoring.metrics.groups import Group
 from databricks_monitoring.metrics.slices import resolve_columns
 from databricks_monitoring.names import TABLE_ROW, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from databricks_monitoring.metrics.definition import CustomMetric, MonitorDefinition
     from databricks_monitoring.metrics.engines.duckdb import DuckDBEngine
@@ -76,9 +77,10 @@ def rendered(metric: CustomMetric, variables: Mapping[str, str | None]) -> str:
 
 def _tree(metric: CustomMetric, text: str) -> exp.Expr:
     try:
-        tree = sqlglot.parse_one(text, dialect="databricks", into=exp.Condition)
+        parsed = sqlglot.parse_one(text, dialect="databricks", into=exp.Condition)
     except sqlglot.errors.SqlglotError as error:
         raise InvalidValueError(_where(metric), metric.definition, "one SQL expression") from error
+    tree = with_known_aggregates(parsed)
     if tree.find(exp.Query, exp.Window):
         raise InvalidValueError(_where(metric), metric.definition, "no subquery and no window function")
     if metric.kind != "aggregate" and tree.find(exp.AggFunc):
@@ -94,11 +96,24 @@ def _cast(metric: CustomMetric, sql: str) -> str:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """An aggregate metric of one input column, in DuckDB's SQL."""
+    """An aggregate metric of one input column, in DuckDB's SQL.
+
+    Attributes
+    ----------
+    metric
+        Its name.
+    column_name
+        The column on whose row it stands.
+    sql
+        The expression.
+    columns
+        The columns it reads.
+    """
 
     metric: str
     column_name: str
     sql: str
+    columns: frozenset[str] = frozenset()
 
 
 def aggregates(definition: MonitorDefinition, columns: Iterable[str]) -> list[Aggregate]:
@@ -120,7 +135,10 @@ def aggregates(definition: MonitorDefinition, columns: Iterable[str]) -> list[Ag
             }
             tree = _tree(metric, rendered(metric, variables))
             resolve_columns(tree, names, _where(metric))
-            found.append(Aggregate(metric.name, column, _cast(metric, tree.sql(dialect="duckdb"))))
+            read = frozenset(part.parts[0].name for part in tree.find_all(exp.Column))
+            found.append(
+                Aggregate(metric.name, column, _cast(metric, duckdb_sql(tree, _where(metric))), read)
+            )
     return found
 
 
@@ -133,6 +151,7 @@ def aggregate_cells(
     slicings: Sequence[Slicing],
     calendar: Calendar | None,
     span: tuple[int, int] | None,
+    unreadable: Collection[str] = (),
 ) -> dict[tuple[int | None, Group], dict[str, Cells]]:
     """Return the aggregate metrics by window and group, then by the column on whose row they stand.
 
@@ -148,11 +167,19 @@ def aggregate_cells(
         Slicing expressions.
     calendar, span
         The windows, by their start; without a calendar the whole table is one, None.
+    unreadable
+        Columns that cannot be read somewhere; a metric that fails over one of them is NULL.
+
+    Raises
+    ------
+    MetricError
+        If another metric fails, named.
 
     Notes
     -----
     Sums are added in the order in which DuckDB meets the rows: last digits may differ between refreshes.
     """
+    wanted = _computable(engine, wanted, span, unreadable)
     if not wanted:
         return {}
     start = engine.window_start(calendar) if calendar else "CAST(NULL AS BIGINT)"
@@ -180,6 +207,23 @@ def aggregate_cells(
     return found
 
 
+def _computable(
+    engine: DuckDBEngine,
+    wanted: Sequence[Aggregate],
+    span: tuple[int, int] | None,
+    unreadable: Collection[str],
+) -> list[Aggregate]:
+    """Return the metrics that do not fail because a column cannot be read."""
+    suspicious = [one for one in wanted if one.columns.intersection(unreadable)]
+    failing = []
+    for one in suspicious:
+        try:
+            engine.aggregate([one.sql], [], span)
+        except duckdb.Error:
+            failing.append(one)
+    return [one for one in wanted if one not in failing]
+
+
 class Derived:
     """Adds derived metrics to profile rows.
 
@@ -202,7 +246,7 @@ class Derived:
         tree = _tree(metric, rendered(metric, {}))
         resolve_columns(tree, schema.names, _where(metric))
         used = sorted({column.parts[0].name for column in tree.find_all(exp.Column)})
-        return _cast(metric, tree.sql(dialect="duckdb")), used
+        return _cast(metric, duckdb_sql(tree, _where(metric))), used
 
     def added(self, rows: list[Cells]) -> list[Cells]:
         """Return profile rows with their derived metrics, each computed after those it may name."""
@@ -264,7 +308,7 @@ class DriftMetrics:
             raise InvalidValueError(
                 _where(metric), metric.definition, "an expression over both {{current_df}} and {{base_df}}"
             )
-        return _cast(metric, tree.sql(dialect="duckdb")), sorted(used)
+        return _cast(metric, duckdb_sql(tree, _where(metric))), sorted(used)
 
     def added(self, rows: list[tuple[Cells, Mapping[str, object], Mapping[str, object]]]) -> list[Cells]:
         """Return drift rows with their custom metrics, from each row's current and comparison metrics."""

@@ -9,6 +9,7 @@ import sqlglot
 from sqlglot import expressions as exp
 
 from databricks_monitoring.errors import ColumnNotFoundError, InvalidValueError
+from databricks_monitoring.metrics.dialect import duckdb_sql, with_known_aggregates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,13 +67,14 @@ def row_expression(text: str, columns: Iterable[str], where: str) -> str:
     '"age" < 25 AND "city" = \'Bern\''
     """
     try:
-        tree = sqlglot.parse_one(text, dialect="databricks", into=exp.Condition)
+        parsed = sqlglot.parse_one(text, dialect="databricks", into=exp.Condition)
     except sqlglot.errors.SqlglotError as error:
         raise InvalidValueError(where, text, "a SQL expression over the columns of a row") from error
+    tree = with_known_aggregates(parsed)
     if tree.find(exp.AggFunc, exp.Query, exp.Window):
         raise InvalidValueError(where, text, "an expression over one row: no aggregate, window or subquery")
     resolve_columns(tree, columns, where)
-    return tree.sql(dialect="duckdb")
+    return duckdb_sql(tree, where)
 
 
 def resolve_columns(tree: exp.Expr, columns: Iterable[str], where: str) -> None:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import shutil
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,7 +21,7 @@ from databricks_monitoring.errors import (
     UnsupportedColumnError,
 )
 from databricks_monitoring.metrics import tables
-from databricks_monitoring.metrics.definition import MonitorDefinition
+from databricks_monitoring.metrics.definition import CustomMetric, MonitorDefinition
 from databricks_monitoring.metrics.windows import Window
 from tests.unit.metrics.delta import LOG, NOW, SCHEMA, Monitored, at, row, rows
 
@@ -663,21 +664,136 @@ def test_probabilities_of_another_type_are_refused(monitored: Monitored) -> None
         monitored.refresh(dataclasses.replace(LOG, prediction_proba_column="city"))
 
 
-def test_a_column_that_cannot_be_read_does_not_stop_the_others(monitored: Monitored) -> None:
-    # The log says double, the file holds text.
-    broken = pa.Table.from_pylist(rows(3, 13), schema=SCHEMA)
-    at_income = SCHEMA.get_field_index("income")
-    broken = broken.set_column(at_income, "income", pa.array(["many", "few", "none"]))
-    path = monitored.root / "primary" / "broken.parquet"
-    pq.write_table(broken, path)
-    table = monitored.delta()
+def append_broken(
+    monitored: Monitored, some: list[dict[str, Any]], column: str, *, schema: pa.Schema = SCHEMA
+) -> None:
+    """Append a data file that holds text where the log says something else."""
+    place = schema.get_field_index(column)
+    table = pa.Table.from_pylist(some, schema=schema)
+    table = table.set_column(place, column, pa.array(["many"] * len(some)))
+    path = monitored.root / "primary" / f"broken-{column}.parquet"
+    pq.write_table(table, path)
+    delta = monitored.delta()
     action = AddAction(path.name, path.stat().st_size, {}, 0, data_change=True, stats="{}")
-    table.create_write_transaction([action], "append", table.schema())
+    delta.create_write_transaction([action], "append", delta.schema())
+
+
+def profiled(monitored: Monitored, number: int) -> set[str]:
+    found = monitored.query('SELECT column_name AS c, "window".start AS s FROM profile')
+    return {cell["c"] for cell in found if cell["s"] == day(number).start}
+
+
+def test_a_column_that_cannot_be_read_does_not_stop_the_others(monitored: Monitored) -> None:
+    append_broken(monitored, rows(3, 13), "income")
     report = monitored.refresh()
     assert list(report.unprofiled) == ["income"]
     assert "Column income could not be profiled" in report.message
-    columns = monitored.query("SELECT DISTINCT column_name AS c FROM profile")
-    assert {cell["c"] for cell in columns} == {*SCHEMA.names, ":table"} - {"income"}
+    everything = {*SCHEMA.names, ":table"}
+    assert profiled(monitored, 13) == everything - {"income"}
+    assert profiled(monitored, 12) == profiled(monitored, 14) == everything
+
+
+def test_a_column_that_cannot_be_read_leaves_refreshes_incremental(
+    monitored: Monitored, tmp_path: Path
+) -> None:
+    monitored.refresh()
+    append_broken(monitored, rows(3, 13), "income")
+    assert monitored.refresh().windows == {"1 day": [day(13)]}
+    monitored.append(rows(3, 14, first=7))
+    assert monitored.refresh().windows == {"1 day": [day(14)]}
+    versions = monitored.versions()
+    monitored.refresh()
+    assert monitored.versions() == versions
+    shutil.copytree(monitored.root / "primary", tmp_path / "at_once" / "primary")
+    at_once = Monitored(tmp_path / "at_once")
+    at_once.refresh()
+    for name in ("profile", "drift"):
+        without = VERSION if name == "profile" else ()
+        assert at_once.everything(name, without=without) == monitored.everything(name, without=without)
+
+
+def test_a_label_that_cannot_be_read_leaves_a_window_without_quality(tmp_path: Path) -> None:
+    monitored = Monitored(tmp_path)
+    schema = SCHEMA.set(6, pa.field("prediction", pa.float64())).set(7, pa.field("label", pa.float64()))
+    monitored.append(rows(4, 10, prediction=3.0, label=2.0), schema=schema)
+    append_broken(monitored, rows(3, 11, prediction=3.0, label=2.0), "label", schema=schema)
+    report = monitored.refresh(dataclasses.replace(LOG, problem_type="regression"))
+    assert list(report.unprofiled) == ["label"]
+    found = monitored.query(
+        "SELECT mean_squared_error AS e FROM profile WHERE column_name = ':table' AND model_id = '*' "
+        'ORDER BY "window".start'
+    )
+    assert [cell["e"] for cell in found] == [1.0, None]
+
+
+def test_a_custom_metric_over_a_column_that_cannot_be_read_is_null(monitored: Monitored) -> None:
+    append_broken(monitored, rows(3, 13), "income")
+    metrics = (
+        CustomMetric("aggregate", "income_sum", (":table",), "sum(income)", "double"),
+        CustomMetric("aggregate", "last_seen", ("age",), "max(timestamp)", "timestamp"),
+    )
+    monitored.refresh(dataclasses.replace(LOG, custom_metrics=metrics))
+    found = monitored.query(
+        'SELECT "window".start AS s, max(income_sum) AS v, max(last_seen) AS t FROM profile '
+        "WHERE model_id = '*' GROUP BY s ORDER BY s"
+    )
+    assert [cell["v"] is None for cell in found] == [False, False, False, True, False]
+    assert all(cell["t"].date() == cell["s"].date() for cell in found)
+
+
+def test_columns_of_types_without_statistics_are_counted(tmp_path: Path) -> None:
+    """No writer here makes such columns, so the log is written by hand, as the protocol says."""
+    primary = tmp_path / "primary"
+    (primary / "_delta_log").mkdir(parents=True)
+    variant = pa.array([{"metadata": b"a", "value": b"b"}, None, {"metadata": b"a", "value": b"c"}])
+    pq.write_table(pa.table({"x": [1, 2, 3], "v": variant}), primary / "part.parquet")
+    fields = [
+        {"name": n, "type": t, "nullable": True, "metadata": {}}
+        for n, t in (("x", "long"), ("v", "variant"), ("nothing", "void"))
+    ]
+    features = ["variantType"]
+    actions = [
+        {
+            "protocol": {
+                "minReaderVersion": 3,
+                "minWriterVersion": 7,
+                "readerFeatures": features,
+                "writerFeatures": features,
+            }
+        },
+        {
+            "metaData": {
+                "id": "t",
+                "format": {"provider": "parquet", "options": {}},
+                "partitionColumns": [],
+                "schemaString": json.dumps({"type": "struct", "fields": fields}),
+                "configuration": {},
+                "createdTime": 0,
+            }
+        },
+        {
+            "add": {
+                "path": "part.parquet",
+                "partitionValues": {},
+                "modificationTime": 0,
+                "dataChange": True,
+                "size": (primary / "part.parquet").stat().st_size,
+            }
+        },
+    ]
+    log = primary / "_delta_log" / f"{0:020}.json"
+    log.write_text("\n".join(map(json.dumps, actions)))
+    monitored = Monitored(tmp_path)
+    monitored.refresh(MonitorDefinition(kind="snapshot"))
+    found = {cell["column_name"]: cell for cell in monitored.query("SELECT * FROM profile")}
+    assert [
+        (found[n]["data_type"], found[n]["count"], found[n]["num_nulls"]) for n in ("x", "v", "nothing")
+    ] == [
+        ("bigint", 3, 0),
+        ("variant", 2, 1),
+        ("void", 0, 3),
+    ]
+    assert found["v"]["distinct_count"] is None
 
 
 def test_maintenance_of_the_metric_tables_changes_nothing(monitored: Monitored) -> None:

@@ -31,6 +31,9 @@ _PRIMITIVES = {
     "date": "DATE",
     "timestamp": "TIMESTAMPTZ",
     "timestamp_ntz": "TIMESTAMP",
+    "variant": "VARIANT",
+    # The type of a column that has only ever been NULL.
+    "void": "VARIANT",
 }
 
 

@@ -86,7 +86,8 @@ class DeltaSnapshot(DuckDBEngine):
         -----
         Only data files that one version has and the other has not are read. Their rows are compared by
         window, as counts and sums of row hashes: a file rewritten with the same rows touches no window, a row
-        that moved touches the one it left and the one it came to.
+        that moved touches the one it left and the one it came to. Where a column cannot be read, every window
+        that the files reach into has changed.
         """
         try:
             earlier = DeltaTable(self._table.table_uri, version=version)
@@ -103,16 +104,46 @@ class DeltaSnapshot(DuckDBEngine):
         windows, late_rows = {}, {}
         for calendar in calendars:
             try:
-                old, new = self.fingerprints(calendar, removed), self.fingerprints(calendar, added)
+                found = self._compared(calendar, removed, added, late_before)
             except duckdb.Error as error:
-                # A column that cannot be read is left out of profiles, but it hides which rows changed.
-                logger.info("changes since version %d cannot be told: %s", version, error)
-                return None
-            differing = {start for start in old.keys() | new.keys() if old.get(start) != new.get(start)}
-            windows[calendar.granularity] = sorted(differing)
-            if late_before is not None and any(start < late_before for start in differing):
-                late_rows[calendar.granularity] = self.new_rows(calendar, removed, added, late_before)
+                logger.info("changed rows since version %d cannot be told: %s", version, error)
+                try:
+                    found = self._reached(calendar, removed, added, late_before)
+                except duckdb.Error as worse:
+                    logger.info("nor can the windows they are of: %s", worse)
+                    return None
+            windows[calendar.granularity], late_rows[calendar.granularity] = found
         return Change(windows, late_rows)
+
+    def _compared(
+        self, calendar: Calendar, removed: Sequence[str], added: Sequence[str], late_before: int | None
+    ) -> tuple[list[int], dict[int, int]]:
+        """Return the windows whose rows differ between two sets of files, and the late rows among these."""
+        old, new = self.fingerprints(calendar, removed), self.fingerprints(calendar, added)
+        differing = sorted(start for start in old.keys() | new.keys() if old.get(start) != new.get(start))
+        late = late_before is not None and any(start < late_before for start in differing)
+        return differing, self.new_rows(calendar, removed, added, late_before or 0) if late else {}
+
+    def _reached(
+        self, calendar: Calendar, removed: Sequence[str], added: Sequence[str], late_before: int | None
+    ) -> tuple[list[int], dict[int, int]]:
+        """Return the windows that files have rows of, reading nothing but their times; and the rows added."""
+        old, new = self._counted(calendar, removed), self._counted(calendar, added)
+        late = {
+            start: count - old.get(start, 0)
+            for start, count in new.items()
+            if late_before is not None and start < late_before and count > old.get(start, 0)
+        }
+        return sorted(old.keys() | new.keys()), late
+
+    def _counted(self, calendar: Calendar, files: Sequence[str]) -> dict[int, int]:
+        if not files:
+            return {}
+        rows = self.connection.sql(
+            f"SELECT {calendar.start_sql(MICROS)} AS s, count(*) FROM ({self._of_files(files)}){self.timed} "  # noqa: S608
+            "GROUP BY s"
+        ).fetchall()
+        return {int(start): int(count) for start, count in rows}
 
     def _of_files(self, files: Sequence[str]) -> str:
         return self.with_micros(delta_scan.scan(self._table, files=files))

@@ -114,7 +114,7 @@ def no_rows(columns: Mapping[str, Column]) -> Relation:
     picked = [
         f"CAST(NULL AS {column.sql_type}) AS {delta_scan.quoted(name)}" for name, column in columns.items()
     ]
-    return lambda _: f"SELECT {', '.join(picked) or 'NULL'} WHERE false"  # noqa: S608 - our own names
+    return lambda _: f"SELECT {', '.join(picked) or 'NULL'} WHERE false"
 
 
 class DuckDBEngine:
@@ -147,6 +147,7 @@ class DuckDBEngine:
         self.version = version
         self._relation = relation
         self._micros = micros_sql(columns[timestamp_column]) if timestamp_column else None
+        self._timestamp = timestamp_column
         self._since = since
 
     @cached_property
@@ -166,10 +167,17 @@ class DuckDBEngine:
         return f"SELECT *, {self._micros or 'NULL'} AS {MICROS} FROM ({select})"  # noqa: S608
 
     def _where(self, span: tuple[int, int] | None) -> str:
-        conditions = [] if self._since is None else [f"{MICROS} >= {self._since}"]
+        conditions = [] if self._since is None else [self._time(">=", self._since)]
         if span is not None:
-            conditions += [f"{MICROS} >= {span[0]}", f"{MICROS} < {span[1]}"]
+            conditions += [self._time(">=", span[0]), self._time("<", span[1])]
         return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+    def _time(self, operator: str, micros: int) -> str:
+        """Return a condition on the time of a row."""
+        if self._timestamp is None or self.columns[self._timestamp].data_type != "timestamp":
+            return f"{MICROS} {operator} {micros}"
+        # Of the column itself DuckDB asks the files' statistics, and reads no value of rows outside.
+        return f"{delta_scan.quoted(self._timestamp)} {operator} make_timestamptz({micros})"
 
     @property
     def timed(self) -> str:
@@ -267,10 +275,10 @@ class DuckDBEngine:
         self, expressions: Sequence[str], keys: Sequence[str], span: tuple[int, int] | None = None
     ) -> list[tuple[object, ...]]:
         """Return aggregates per distinct combination of key expressions: the keys, then the aggregates."""
+        picked = [f'{sql} AS "{position}"' for position, sql in enumerate([*keys, *expressions])]
         grouped = f" GROUP BY {', '.join(str(at + 1) for at in range(len(keys)))}" if keys else ""
-        return self.connection.sql(
-            f"SELECT {', '.join([*keys, *expressions])} FROM {_ROWS}{self._where(span)}{grouped}"  # noqa: S608
-        ).fetchall()
+        found = self._arrow(f"SELECT {', '.join(picked)} FROM {_ROWS}{self._where(span)}{grouped}")  # noqa: S608
+        return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
 
     def _arrow(self, query: str) -> pa.Table:
         return self.connection.sql(query).to_arrow_table()

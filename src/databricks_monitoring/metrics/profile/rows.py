@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import numpy as np
 
+from databricks_monitoring.errors import MetricError
 from databricks_monitoring.metrics.custom import aggregate_cells
 from databricks_monitoring.metrics.engines.base import ItemColumn, NumberColumn, Rows, nothing
 from databricks_monitoring.metrics.engines.duckdb import value_sql
@@ -56,6 +57,10 @@ class Batch:
     starts: Sequence[int]
     span: tuple[int, int] | None
     rows: int
+
+
+class _UnreadableError(Exception):
+    """Several windows were read together, and a column of one of them cannot be read."""
 
 
 @dataclass
@@ -115,14 +120,23 @@ class ProfileRows:
             Number of rows of every window that has rows.
         """
         for batch in self._batches(calendar, starts, counts):
-            keys = [
-                {
-                    "window": {"start": (window := calendar.window(start)).start, "end": window.end},
-                    "granularity": calendar.granularity,
-                }
-                for start in batch.starts
-            ]
-            yield from self._of_batch(batch, keys, calendar)
+            try:
+                yield from self._of_some(batch, calendar)
+            except _UnreadableError:
+                # Raised before any row was made. Which columns a window lacks is for its own rows to say.
+                for start in batch.starts:
+                    alone = Batch([start], (start, calendar.end_of(start)), counts[start])
+                    yield from self._of_some(alone, calendar)
+
+    def _of_some(self, batch: Batch, calendar: Calendar) -> Iterator[list[Cells]]:
+        keys = [
+            {
+                "window": {"start": (window := calendar.window(start)).start, "end": window.end},
+                "granularity": calendar.granularity,
+            }
+            for start in batch.starts
+        ]
+        yield from self._of_batch(batch, keys, calendar)
 
     def of_table(
         self, window: Mapping[str, object] | None, granularity: str | None = None
@@ -169,9 +183,7 @@ class ProfileRows:
         layout: Layout | None = None
         table_cells: dict[Place, Cells] = {}
         for part in self._parts(batch.rows):
-            read = self._read(part, batch.span, {} if layout else quality.projections)
-            if read is None:
-                continue
+            read = self._read(part, batch, {} if layout else quality.projections)
             here = self._layout(read, batch, calendar)
             if layout is None:
                 table_cells = quality.cells(read, here)
@@ -207,6 +219,7 @@ class ProfileRows:
             slicings=self.slicings,
             calendar=calendar,
             span=batch.span,
+            unreadable=self.unprofiled,
         )
 
     def _parts(self, rows: int) -> list[list[Column]]:
@@ -214,27 +227,42 @@ class ProfileRows:
         # Even a table without columns to profile has rows to count.
         return [list(self.columns[at : at + size]) for at in range(0, len(self.columns), size)] or [[]]
 
-    def _read(
-        self, part: Sequence[Column], span: tuple[int, int] | None, besides: Mapping[str, str]
-    ) -> Rows | None:
+    def _read(self, part: Sequence[Column], batch: Batch, besides: Mapping[str, str]) -> Rows:
         """Return the columns of a part, without those that cannot be read."""
         keys = {f"{_SLICE}{at}": slicing.text_sql for at, slicing in enumerate(self.slicings)}
         model = self._model_sql()
         keys |= {_MODEL: model} if model else {}
-        readable = [column for column in part if column.name not in self.unprofiled]
+        # What could not be read once is looked at alone first.
+        readable = [column for column in part if not self._fails_again(column, batch)]
         try:
-            return self.engine.read(keys | dict(besides) | self._projections(readable), span)
+            return self.engine.read(keys | dict(besides) | self._projections(readable), batch.span)
         except duckdb.Error:
-            for column in readable:
-                self._try(column, span)
-        readable = [column for column in part if column.name not in self.unprofiled]
-        return self.engine.read(keys | dict(besides) | self._projections(readable), span)
-
-    def _try(self, column: Column, span: tuple[int, int] | None) -> None:
+            readable = [column for column in readable if not self._fails(column, batch)]
         try:
-            self.engine.read(self._projections([column]), span)
+            return self.engine.read(keys | dict(besides) | self._projections(readable), batch.span)
+        except duckdb.Error:
+            # A prediction, label or probability that cannot be read leaves a window without quality.
+            return self._without_quality(keys | self._projections(readable), batch)
+
+    def _without_quality(self, projections: Mapping[str, str], batch: Batch) -> Rows:
+        try:
+            return self.engine.read(projections, batch.span)
+        except duckdb.Error as error:
+            raise MetricError(f"The model id or a slicing expression cannot be read: {error}") from error
+
+    def _fails_again(self, column: Column, batch: Batch) -> bool:
+        return column.name in self.unprofiled and self._fails(column, batch)
+
+    def _fails(self, column: Column, batch: Batch) -> bool:
+        """Whether a column of a window cannot be read; several windows have to be looked at one by one."""
+        try:
+            self.engine.read(self._projections([column]), batch.span)
         except duckdb.Error as error:
             self.unprofiled[column.name] = str(error).splitlines()[0]
+            if len(batch.starts) > 1:
+                raise _UnreadableError from error
+            return True
+        return False
 
     def _projections(self, part: Sequence[Column]) -> dict[str, str]:
         plain = {column.name: value_sql(column) for column in part}
