@@ -266,11 +266,11 @@ def _description(model: BenchmarkModel, servers: list[Server], left_out: list[st
     sizes = ", ".join(f"{len(model.request(count)):,} bytes for {count}" for count in given.rows)
     said = [
         (
-            f"The same request again and again by `{client_name()}` on connections that stay open, on the same "
-            f"machine, {given.seconds:g} s each after {_WARM_UP_SECONDS:g} s of warm-up. Rows go in MLflow's "
-            f"split format ({sizes}); to MLServer's V2 route as one tensor a column. One worker process and "
-            "one numeric thread each; MLServer with `parallel_workers: 0`. This server keeps every exchange "
-            "in the inference table where logging is on, and commits it meanwhile."
+            f"The same request again and again by `{client_name()}` on connections that stay open, on the "
+            f"same machine, {given.seconds:g} s each after {_WARM_UP_SECONDS:g} s of warm-up. Rows go in "
+            f"MLflow's split format ({sizes}); to MLServer's V2 route as one tensor a column. One worker "
+            "process and one numeric thread each; MLServer with `parallel_workers: 0`. This server keeps "
+            "every exchange in the inference table where logging is on, and commits it meanwhile."
         ),
     ]
     if any(server.name == MLFLOW for server in servers):

@@ -8,7 +8,6 @@ after a crash between a commit and the removal of its segments, the table itself
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import threading
@@ -23,7 +22,6 @@ from databricks_monitoring.local_workspace.model_server import segment
 from databricks_monitoring.local_workspace.model_server.durability import Sync, sync_commits, sync_paths
 from databricks_monitoring.local_workspace.model_server.payload_record import (
     PAYLOAD_SCHEMA,
-    PayloadRecord,
     payload_table,
 )
 from databricks_monitoring.local_workspace.model_server.segment import Segment, content_of
@@ -31,6 +29,7 @@ from databricks_monitoring.local_workspace.model_server.segment import Segment, 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from databricks_monitoring.local_workspace.model_server.payload_record import PayloadRecord
     from databricks_monitoring.names import TableName
 
 logger = logging.getLogger(__name__)
@@ -186,23 +185,23 @@ class PayloadLog:
         table = DeltaTable(self._location)
         committed = table.transaction_version(self._application) or 0
         new = [path for path in segments if int(path.stem) > committed]
-        records = [record for path in new for record in self._records(path)]
-        if records:
+        texts = [text for path in new for text in self._texts(path)]
+        if texts:
             before = table.version()
             last = int(new[-1].stem)
             properties = CommitProperties(app_transactions=[Transaction(self._application, last)])
-            rows = _fitting(payload_table(records), pa.schema(table.schema().to_arrow()))
+            rows = _fitting(payload_table(texts), pa.schema(table.schema().to_arrow()))
             write_deltalake(table, rows, mode="append", commit_properties=properties)
             if self._sync is not Sync.NEVER:
                 sync_commits(self._location, range(before + 1, table.version() + 1))
         self._remove(segments)
 
-    def _records(self, path: Path) -> list[PayloadRecord]:
+    def _texts(self, path: Path) -> list[bytes]:
         """Return the records of a segment; what is damaged is kept aside."""
         content = content_of(path.read_bytes())
         if content.damaged:
             self._keep_aside(path.with_suffix(_DAMAGED), content.damaged)
-        return [PayloadRecord(**json.loads(text)) for text in content.whole]
+        return content.whole
 
     def _keep_aside(self, path: Path, lines: list[bytes]) -> None:
         if path.exists():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.json
 
 from databricks_monitoring.local_workspace.model_server.segment import framed
 
@@ -39,7 +40,13 @@ REQUEST_TOO_LARGE = "MAX_REQUEST_SIZE_EXCEEDED"
 RESPONSE_TOO_LARGE = "MAX_RESPONSE_SIZE_EXCEEDED"
 
 
-_US_PER_DAY = 24 * 60 * 60 * 1_000_000
+_DERIVED = ("request_date", "request_time", "sampling_fraction")
+_RECORD_SCHEMA = pa.schema(
+    [
+        *[field for field in PAYLOAD_SCHEMA if field.name not in _DERIVED],
+        pa.field("request_time_us", pa.int64()),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -101,9 +108,13 @@ class PayloadRecord:
             requester=requester,
         )
 
+    def text(self) -> bytes:
+        """Return the record as JSON."""
+        return json.dumps(self.__dict__, separators=(",", ":")).encode()
+
     def line(self) -> bytes:
         """Return the record as one line of a segment file."""
-        return framed(json.dumps(self.__dict__, separators=(",", ":")).encode())
+        return framed(self.text())
 
 
 def _storable(text: str | None) -> str | None:
@@ -111,21 +122,27 @@ def _storable(text: str | None) -> str | None:
     return None if text is None else text.encode(errors="replace").decode()
 
 
-def payload_table(records: Sequence[PayloadRecord]) -> pa.Table:
-    """Return the rows of the inference table for `records`."""
-    moments = [record.request_time_us for record in records]
-    # Counted from the epoch, as the column stores them: building them from datetime objects loads pandas.
+def payload_table(texts: Sequence[bytes]) -> pa.Table:
+    """Return the rows of the inference table for the texts of records, in their order.
+
+    Read by Arrow, without Python objects: requests are answered meanwhile by a thread of the same
+    interpreter.
+
+    Raises
+    ------
+    pyarrow.ArrowException
+        If a text is not a record.
+    """
+    lines = b"\n".join([*texts, b""])
+    # One block for all of them: no record may be longer than a block.
+    reading = pa.json.ReadOptions(use_threads=False, block_size=len(lines) + 1)
+    parsing = pa.json.ParseOptions(explicit_schema=_RECORD_SCHEMA, unexpected_field_behavior="error")
+    records = pa.json.read_json(pa.BufferReader(lines), reading, parsing)
+    moments = records["request_time_us"].cast(PAYLOAD_SCHEMA.field("request_time").type)
     derived = {
         "request_time": moments,
-        "request_date": [moment // _US_PER_DAY for moment in moments],
-        "sampling_fraction": [1.0] * len(records),
+        "request_date": moments.cast(pa.date32(), safe=False),
+        "sampling_fraction": pa.repeat(pa.scalar(1.0), len(records)),
     }
-    columns = [
-        pa.array(derived[field.name] if field.name in derived else _column(records, field.name), field.type)
-        for field in PAYLOAD_SCHEMA
-    ]
+    columns = [derived[name] if name in derived else records[name] for name in PAYLOAD_SCHEMA.names]
     return pa.Table.from_arrays(columns, schema=PAYLOAD_SCHEMA)
-
-
-def _column(records: Sequence[PayloadRecord], name: str) -> list[object]:
-    return [getattr(record, name) for record in records]

@@ -72,7 +72,7 @@ def _ids(location: Path) -> list[str]:
 
 
 def test_a_record_becomes_a_row() -> None:
-    (row,) = payload_table([_record("a")]).to_pylist()
+    (row,) = payload_table([_record("a").text()]).to_pylist()
     assert row["request"] == '{"a": "é\\n"}'
     assert row["request_time"] == datetime(2026, 11, 23, 23, 59, 59, 999_999, tzinfo=UTC)
     assert row["request_date"].isoformat() == "2026-11-23"
@@ -91,7 +91,7 @@ def test_too_large_a_payload_is_null_with_a_code() -> None:
         served_entity_id=None,
         requester="somebody",
     )
-    (row,) = payload_table([record]).to_pylist()
+    (row,) = payload_table([record.text()]).to_pylist()
     assert (row["request"], row["response"]) == (None, None)
     assert row["logging_error_codes"] == ["MAX_REQUEST_SIZE_EXCEEDED", "MAX_RESPONSE_SIZE_EXCEEDED"]
 
@@ -115,7 +115,9 @@ def test_a_segment_that_the_table_has_is_not_committed_again(
     number = int(segment.stem)
     # Killed after the commit and before the removal of the segment.
     properties = CommitProperties(app_transactions=[Transaction("app", number)])
-    write_deltalake(location, payload_table([_record("a")]), mode="append", commit_properties=properties)
+    write_deltalake(
+        location, payload_table([_record("a").text()]), mode="append", commit_properties=properties
+    )
     again = _reopened(tmp_path, location)
     again.append(_record("b"))
     assert again.commit()
