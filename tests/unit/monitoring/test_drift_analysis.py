@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from databricks_monitoring.alerting.evaluation import evaluate
+from databricks_monitoring.alerting.rules import parse_rule
 from databricks_monitoring.monitoring.drift_analysis import analyze
 from databricks_monitoring.names import TABLE_ROW
 from tests.unit.monitoring.sample import DAYS, Draw, Numbers, Sample, category, day, normal, unique
@@ -135,3 +139,33 @@ def test_the_body_is_json() -> None:
     body = json.loads(json.dumps(analysis.body()))
     assert body["drifted"][0]["column"] == "Weight"
     assert body["drifted"][0]["since"] == "2026-11-13T00:00:00+00:00"
+
+
+def test_windows_whose_labels_are_not_due_are_not_judged() -> None:
+    quality = {-1: (0.85, 4000)} | {number: (0.85 if number < 11 else 0.5, 1500) for number in range(DAYS)}
+    metrics = Sample({"Weight": normal()}, quality=quality).metrics()
+    assert analyze(metrics, days=DAYS).model_quality is not None
+    waiting = replace(metrics, layout=replace(metrics.layout, label_delay=timedelta(days=3)))
+    analysis = analyze(waiting, days=DAYS)
+    assert analysis.model_quality is None
+    assert analysis.waiting_for_labels == [day(11), day(12), day(13)]
+    said = "\n".join(analysis.lines())
+    assert "Model quality holds" in said
+    assert f"not judged yet: labels of {day(11)} to {day(13)} are not due." in said
+    rule = parse_rule({"metric": "model_quality", "threshold": 0.05, "recipients": ["a@example.com"]})
+    [observed] = evaluate(rule, waiting)
+    assert observed.run is None
+    assert observed.newest is not None
+    assert observed.newest.window == day(10)
+
+
+def test_labels_that_are_not_due_do_not_drift() -> None:
+    def labels(generator: np.random.Generator, number: int, rows: int) -> list[str]:
+        # Frauds are found late: the newest days have none.
+        shares = (1.0, 0.0) if number > 10 else (0.7, 0.3)
+        return [str(value) for value in generator.choice(["good", "fraud"], size=rows, p=shares)]
+
+    metrics = Sample({"label": labels}).metrics()
+    assert [finding.column for finding in analyze(metrics, days=DAYS).drifted] == ["label"]
+    waiting = replace(metrics, layout=replace(metrics.layout, label_delay=timedelta(days=3)))
+    assert analyze(waiting, days=DAYS).drifted == []
