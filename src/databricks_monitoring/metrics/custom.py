@@ -34,6 +34,13 @@ if TYPE_CHECKING:
 
 CURRENT, BASE = "current_df", "base_df"
 
+_ERROR_OF = {
+    "aggregate": "UNDEFINED_TEMPLATE_VARIABLE",
+    "derived": "INVALID_DERIVED_METRIC, UNDEFINED_TEMPLATE_VARIABLE",
+    "drift": "INVALID_DRIFT_METRIC, UNDEFINED_TEMPLATE_VARIABLE",
+}
+"""What Databricks calls the use of a variable that a metric of this kind does not have."""
+
 _VARIABLE = re.compile(r"`?\{\{\s*(\w+)\s*\}\}`?")
 _DUCKDB_NAMES = {
     pa.string(): "VARCHAR",
@@ -67,7 +74,9 @@ def rendered(metric: CustomMetric, variables: Mapping[str, str | None]) -> str:
         name = variables.get(match.group(1))
         if name is None:
             known = ", ".join("{{" + variable + "}}" for variable, value in variables.items() if value)
-            raise InvalidValueError(_where(metric), match.group(0), f"only {known or 'plain names'}")
+            raise InvalidValueError(
+                _where(metric), match.group(0), f"only {known or 'plain names'} ({_ERROR_OF[metric.kind]})"
+            )
         return quote(name)
 
     if "{%" in metric.definition or "{#" in metric.definition:
@@ -191,8 +200,9 @@ def aggregate_cells(
             try:
                 rows = engine.aggregate(expressions, keys, span)
             except duckdb.Error as error:
-                names = ", ".join(dict.fromkeys(one.metric for one in wanted))
-                raise MetricError(f"Custom metrics {names} cannot be computed: {error}") from error
+                failing = [one for one in wanted if _fails(engine, one, span)] or wanted
+                names = ", ".join(dict.fromkeys(one.metric for one in failing))
+                raise MetricError(f"Custom metrics that cannot be computed: {names}. {error}") from error
             for window, value, model_id, *values in rows:
                 group = Group(
                     slicing.key if slicing else None,
@@ -214,14 +224,15 @@ def _computable(
     unreadable: Collection[str],
 ) -> list[Aggregate]:
     """Return the metrics that do not fail because a column cannot be read."""
-    suspicious = [one for one in wanted if one.columns.intersection(unreadable)]
-    failing = []
-    for one in suspicious:
-        try:
-            engine.aggregate([one.sql], [], span)
-        except duckdb.Error:
-            failing.append(one)
-    return [one for one in wanted if one not in failing]
+    return [one for one in wanted if not (one.columns.intersection(unreadable) and _fails(engine, one, span))]
+
+
+def _fails(engine: DuckDBEngine, one: Aggregate, span: tuple[int, int] | None) -> bool:
+    try:
+        engine.aggregate([one.sql], [], span)
+    except duckdb.Error:
+        return True
+    return False
 
 
 class Derived:
@@ -305,9 +316,8 @@ class DriftMetrics:
             else:
                 column.replace(read)
         if {frame for frame, _ in used} != {CURRENT, BASE}:
-            raise InvalidValueError(
-                _where(metric), metric.definition, "an expression over both {{current_df}} and {{base_df}}"
-            )
+            expected = "an expression over both {{current_df}} and {{base_df}} (INVALID_DRIFT_METRIC)"
+            raise InvalidValueError(_where(metric), metric.definition, expected)
         return _cast(metric, duckdb_sql(tree, _where(metric))), sorted(used)
 
     def added(self, rows: list[tuple[Cells, Mapping[str, object], Mapping[str, object]]]) -> list[Cells]:

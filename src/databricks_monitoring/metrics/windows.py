@@ -33,6 +33,9 @@ _FIXED = {
 }
 _MONTHS = {"1 month": 1, "1 year": _MONTHS_OF_A_YEAR}
 
+NO_TIME_FROM = (datetime(9999, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
+"""Rows from this moment on are in no window, which could not end; 9999-12-31 often means no time."""
+
 
 def microseconds(moment: datetime) -> int:
     """Return an aware datetime as microseconds since the epoch."""
@@ -129,7 +132,7 @@ class Calendar:
         return f"epoch_us(date_trunc('{unit}', make_timestamp({micros})))"
 
     def spark_sql(self, micros: str) -> str:
-        """Return Spark's expression of the same, by arithmetic alone: no `window()`, no session's time zone."""
+        """Return the same for Spark, by arithmetic alone: no `window()`, no session's time zone."""
         if self.granularity in _FIXED:
             return f"({micros} - pmod({micros} - {self._origin}, {_FIXED[self.granularity]}))"
         # A whole number of days, which a double holds exactly.

@@ -145,6 +145,10 @@ def test_a_baseline_without_the_column_is_reported(tmp_path: Path) -> None:
         (dataclasses.replace(SQUARE, definition="{% if x %} avg(age) {% endif %}"), "Jinja"),
         (dataclasses.replace(SQUARE, definition="avg(age) FROM"), "one SQL expression"),
         (dataclasses.replace(ROOT, definition="sqrt({{input_column}})"), "plain names"),
+        (dataclasses.replace(ROOT, definition="sqrt({{input_column}})"), "INVALID_DERIVED_METRIC"),
+        (dataclasses.replace(CHANGE, definition="{{current_df}}.root"), "INVALID_DRIFT_METRIC"),
+        (dataclasses.replace(CHANGE, definition="{{input_column}}"), "INVALID_DRIFT_METRIC"),
+        (dataclasses.replace(SQUARE, definition="avg({{column}})"), "UNDEFINED_TEMPLATE_VARIABLE"),
         (dataclasses.replace(ROOT, definition="avg(squared_avg)"), "no aggregate"),
         (dataclasses.replace(CHANGE, definition="{{current_df}}.root"), "base_df"),
         (dataclasses.replace(CHANGE, definition="root - {{base_df}}.root"), "current_df"),
@@ -169,5 +173,11 @@ def test_unknown_columns_are_named(monitored: Monitored) -> None:
 
 def test_what_fails_while_it_is_computed_is_named(monitored: Monitored) -> None:
     broken = dataclasses.replace(ERRORS, name="broken", definition="avg(CAST(city AS DOUBLE))")
-    with pytest.raises(MetricError, match="broken"):
-        monitored.refresh(with_metrics(broken))
+    with pytest.raises(MetricError, match=r"cannot be computed: broken\. "):
+        monitored.refresh(with_metrics(SQUARE, broken))
+
+
+def test_a_division_by_zero_is_null(monitored: Monitored) -> None:
+    share = CustomMetric("aggregate", "share", (":table",), "sum(income) / count_if(age < 0)", "double")
+    monitored.refresh(with_metrics(share))
+    assert monitored.query("SELECT share FROM profile WHERE share IS NOT NULL") == []

@@ -325,6 +325,13 @@ def test_rows_without_a_time_are_counted_not_profiled(monitored: Monitored) -> N
     assert sum(cell["count"] for cell in _table_rows(monitored)) == 80
 
 
+def test_a_time_at_the_end_of_the_calendar_is_none(monitored: Monitored) -> None:
+    monitored.append([row(1, 10) | {"timestamp": datetime(9999, 12, 31, 23, 59, tzinfo=UTC)}])
+    report = monitored.refresh(dataclasses.replace(LOG, granularities=("1 day", "1 year", "4 weeks")))
+    assert report.unreadable_times == 1
+    assert report.windows["1 day"] == [day(10), day(11), day(12), day(14)]
+
+
 def _table_rows(monitored: Monitored) -> list[dict[str, int]]:
     return monitored.query("SELECT count FROM profile WHERE column_name = ':table' AND model_id = '*'")
 
@@ -347,6 +354,23 @@ def test_an_enforced_lookback_leaves_old_windows_alone(monitored: Monitored) -> 
     monitored.append([row(1, 10), row(2, 14)])
     report = monitored.refresh(definition, now=at(15), created_at=at(13))
     assert report.windows == {"1 day": [day(14)]}
+
+
+def test_windows_out_of_reach_keep_the_version_they_were_computed_with(monitored: Monitored) -> None:
+    definition = dataclasses.replace(LOG, lookback_days=3, enforce_lookback=True)
+    monitored.refresh(definition, now=at(13), created_at=at(13))
+    changed = dataclasses.replace(definition, monitor_version=1)
+    monitored.refresh(changed, now=at(15), created_at=at(13))
+    found = monitored.query(
+        'SELECT DISTINCT "window".start AS s, monitor_version AS v FROM profile ORDER BY s'
+    )
+    assert [(cell["s"].day, cell["v"]) for cell in found] == [(11, 0), (12, 0), (14, 1)]
+    # Of a table that was made anew nothing that was computed before is true.
+    shutil.rmtree(monitored.root / "primary")
+    monitored.append(rows(5, 14))
+    monitored.refresh(changed, now=at(15), created_at=at(13))
+    found = monitored.query('SELECT DISTINCT "window".start AS s FROM profile')
+    assert [cell["s"].day for cell in found] == [14]
 
 
 def test_slices_and_models(monitored: Monitored) -> None:

@@ -35,7 +35,9 @@ def wasserstein_distance(current: Floats, comparison: Floats) -> float:
     differ = current != comparison
     if not differ.any():
         return 0.0
-    # Divided before they are added and subtracted, so that finite values cannot overflow on the way.
     k = len(current)
+    mine, theirs = current[differ], comparison[differ]
     with np.errstate(over="ignore"):
-        return float(np.sum(np.abs(current[differ] / k - comparison[differ] / k)))
+        plain = float(np.sum(np.abs(mine - theirs))) / k
+        # Where finite values overflow on the way they are divided before they are subtracted and added.
+        return plain if np.isfinite(plain) else float(np.sum(np.abs(mine / k - theirs / k)))

@@ -177,7 +177,7 @@ class DeltaSnapshot(DuckDBEngine):
         """
         names = ", ".join(delta_scan.quoted(name) for name in self.columns)
         start = calendar.start_sql(MICROS)
-        where = (self._where(None) or f" WHERE {MICROS} IS NOT NULL") + f" AND {start} < {before}"
+        where = f"{self.timed} AND {start} < {before}"
         either = " EXCEPT ALL ".join(
             f"SELECT {start} AS s, hash({names}) AS h FROM ({self._of_files(files)}){where}"  # noqa: S608
             for files in (added, removed)

@@ -15,6 +15,7 @@ from databricks_monitoring.metrics.columns import Column, ColumnClass
 from databricks_monitoring.metrics.engines import delta_scan
 from databricks_monitoring.metrics.engines.base import Rows, column_from_arrow, whole_numbers
 from databricks_monitoring.metrics.slices import Slicing, row_expression, text_sql
+from databricks_monitoring.metrics.windows import NO_TIME_FROM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -170,6 +171,8 @@ class DuckDBEngine:
         conditions = [] if self._since is None else [self._time(">=", self._since)]
         if span is not None:
             conditions += [self._time(">=", span[0]), self._time("<", span[1])]
+        elif self._micros is not None:
+            conditions.append(self._time("<", NO_TIME_FROM))
         return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
     def _time(self, operator: str, micros: int) -> str:
@@ -182,7 +185,7 @@ class DuckDBEngine:
     @property
     def timed(self) -> str:
         """The condition of the rows that belong to a window."""
-        return self._where(None) or f" WHERE {MICROS} IS NOT NULL"
+        return self._where(None)
 
     def types(self, expressions: Iterable[str]) -> list[str]:
         """Return DuckDB's type of each expression over a row."""
@@ -231,10 +234,11 @@ class DuckDBEngine:
         return self._number(f"SELECT count(*) FROM {_ROWS}")  # noqa: S608
 
     def unreadable_times(self) -> int:
-        """Return the number of rows whose time is NULL or cannot be read."""
+        """Return the number of rows whose time is NULL, cannot be read or is none of a calendar's."""
         if self._micros is None:
             return 0
-        return self._number(f"SELECT count(*) FROM {_ROWS} WHERE {MICROS} IS NULL")  # noqa: S608
+        none = f"{MICROS} IS NULL OR {MICROS} >= {NO_TIME_FROM}"
+        return self._number(f"SELECT count(*) FROM {_ROWS} WHERE {none}")  # noqa: S608
 
     def _number(self, query: str) -> int:
         [(number,)] = self.connection.sql(query).fetchall()
