@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -172,6 +173,8 @@ def test_a_snapshot(sql: SqlClient, monitors: LakehouseMonitor) -> None:
     rows = monitored(sql, monitors, "snapshot", baseline=True, profile_type="Snapshot")
     assert {name for name, found in rows.items() if not found} == set()
     assert rows["rows_last_window"][0]["row_count"] == 900
+    for row in rows["null_rates"]:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", str(row["window_start"]))
     differences = {row["column_name"]: row["uncastable"] for row in rows["schema_differences"]}
     assert differences["price"] == pytest.approx(0.1)
     assert differences["timestamp"] is None

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 ProblemType = Literal["classification", "regression"]
 
-_COUNTER_HEIGHT, _TEXT_HEIGHT, _CHART_HEIGHT, _TALL, _TABLE_HEIGHT = 3, 2, 6, 8, 9
+_COUNTER_HEIGHT, _TEXT_HEIGHT, _SHORT_TABLE, _CHART_HEIGHT, _TALL, _TABLE_HEIGHT = 3, 2, 5, 6, 8, 9
 
 _WINDOW = Field("window_start", "window start (UTC)", "temporal")
+_REFRESH = Field("window_start", "refresh (UTC)", "categorical")
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,17 @@ class MonitorDashboard:
     @property
     def compared_with(self) -> str:
         """What drift is measured against, in words."""
-        return "the baseline" if self.has_baseline else "the window before"
+        return "the baseline" if self.has_baseline else f"the {self.unit} before"
+
+    @property
+    def unit(self) -> str:
+        """What the metrics are of, in a word."""
+        return "snapshot" if self.granularity is None else "window"
+
+    @property
+    def latest(self) -> str:
+        """What numbers are of that name no time, in words."""
+        return "latest snapshot" if self.granularity is None else "last closed window"
 
 
 def monitor_dashboard(spec: MonitorDashboard) -> str:
@@ -102,6 +113,11 @@ class _Layout:
         self.tiles: list[Tile] = []
         self._top = 0
 
+    @property
+    def time(self) -> Field:
+        """The axis of time: windows, or the moments of snapshots."""
+        return _REFRESH if self.spec.granularity is None else _WINDOW
+
     def dataset(self, name: str, title: str, statement: str, *, rank: int = 0) -> str:
         """Add a statement and return its name."""
         spec = self.spec
@@ -122,6 +138,8 @@ class _Layout:
             baseline=spec.baseline_table,
             timestamp=spec.timestamp_column,
         )
+        if spec.granularity is None:
+            sql = queries.with_named_moments(sql)
         self.datasets.append(Dataset(name, title, sql))
         return name
 
@@ -144,17 +162,17 @@ def _overview(layout: _Layout) -> None:
         "heading",
         f"## {spec.title}\n",
         f"Table `{spec.monitored_table}`, {window}, compared with {spec.compared_with}. "
-        "Numbers are those of the last closed window unless a title says otherwise; times are UTC.",
+        f"Numbers are those of the {spec.latest} unless a title says otherwise; times are UTC.",
     )
     counters = [
         Chart(
             "counter_rows",
             "counter",
             layout.dataset("rows_last_window", "Rows in the last window", queries.ROWS_LAST_WINDOW),
-            "Rows in the last window",
-            "Compared with the window before",
+            "Rows in the latest snapshot" if spec.granularity is None else "Rows in the last window",
+            f"Compared with the {spec.unit} before",
             value=Field("row_count", "Rows", digits=0),
-            target=Field("row_count_before", "Window before", digits=0),
+            target=Field("row_count_before", f"{spec.unit.capitalize()} before", digits=0),
         ),
         Chart(
             "counter_drifted",
@@ -198,9 +216,9 @@ def _overview(layout: _Layout) -> None:
         "bar",
         layout.dataset("volume", "Rows by window", queries.VOLUME),
         "Rows over time",
-        x=_WINDOW,
+        x=layout.time,
         y=(Field("row_count", "rows", "quantitative", digits=0),),
-        color=Field("window_state", "state", "categorical"),
+        color=None if spec.granularity is None else Field("window_state", "state", "categorical"),
     )
     if spec.model_id_column is None:
         layout.row(_CHART_HEIGHT, volume)
@@ -210,7 +228,7 @@ def _overview(layout: _Layout) -> None:
         "bar",
         layout.dataset("volume_by_model", "Rows by model", queries.VOLUME_BY_MODEL),
         "Rows by model version",
-        x=_WINDOW,
+        x=layout.time,
         y=(Field("row_count", "rows", "quantitative", digits=0),),
         color=Field("model", "model version", "categorical"),
     )
@@ -227,7 +245,7 @@ def _quality(layout: _Layout) -> None:
         layout.dataset("quality", "Model quality", statement),
         "Model quality over time",
         "Windows that have labels; the level of the baseline for reference",
-        x=_WINDOW,
+        x=layout.time,
         y=(axis,),
         color=Field("measure", "measure", "categorical"),
     )
@@ -236,7 +254,7 @@ def _quality(layout: _Layout) -> None:
         "line",
         layout.dataset("quality_by_model", "Quality by model", queries.QUALITY_BY_MODEL),
         f"{'Accuracy' if classes else 'Root mean squared error'} by model version",
-        x=_WINDOW,
+        x=layout.time,
         y=(axis,),
         color=Field("model", "model version", "categorical"),
     )
@@ -248,12 +266,12 @@ def _quality(layout: _Layout) -> None:
             layout.dataset("quality_by_slice", "Quality by slice", queries.QUALITY_BY_SLICE),
             f"{'Accuracy' if classes else 'Root mean squared error'} by slice",
             f"The {queries.SLICES_SHOWN} slices with the most rows",
-            x=_WINDOW,
+            x=layout.time,
             y=(axis,),
             color=Field("slice", "slice", "categorical"),
         )
         layout.row(_CHART_HEIGHT, by_slice)
-    layout.row(_TABLE_HEIGHT, _quality_now(layout, classes=classes))
+    layout.row(_TALL if layout.spec.has_slices else _SHORT_TABLE, _quality_now(layout, classes=classes))
 
 
 def _quality_now(layout: _Layout, *, classes: bool) -> Chart:
@@ -300,7 +318,7 @@ def _predictions(layout: _Layout) -> None:
             layout.dataset("predictions", "Predicted classes", queries.PREDICTED_CLASSES),
             "Predictions over time",
             "Share of each predicted class; the last window may still be open",
-            x=_WINDOW,
+            x=layout.time,
             y=(share,),
             color=Field("class", "class", "categorical"),
         )
@@ -326,7 +344,7 @@ def _predictions(layout: _Layout) -> None:
             layout.dataset("predictions", "Predicted numbers", queries.PREDICTED_NUMBERS),
             "Predictions over time",
             "Median and the band of the middle 80 percent; the last window may still be open",
-            x=_WINDOW,
+            x=layout.time,
             y=(
                 Field("p10", "10th percentile", "quantitative"),
                 Field("median", "median", "quantitative"),
@@ -348,7 +366,7 @@ def _drift(layout: _Layout) -> None:
             f"Drift of each column from {spec.compared_with}",
             "Population stability index of numbers, Jensen-Shannon distance of categories; "
             f"{queries.DRIFT_THRESHOLD} and more is significant",
-            x=_WINDOW,
+            x=layout.time,
             y=(Field("column_name", "column", "categorical"),),
             color=amount,
         ),
@@ -357,7 +375,7 @@ def _drift(layout: _Layout) -> None:
             "line",
             layout.dataset("most_drifted", "Most drifted", queries.MOST_DRIFTED),
             "The five most drifted columns",
-            x=_WINDOW,
+            x=layout.time,
             y=(amount,),
             color=Field("column_name", "column", "categorical"),
         ),
@@ -376,7 +394,7 @@ def _drift(layout: _Layout) -> None:
             ),
             title,
             "10th percentile, median and 90th percentile; the baseline's dashed",
-            x=_WINDOW,
+            x=layout.time,
             y=(Field("amount", "value", "quantitative", digits=4),),
             color=Field("series", "series", "categorical"),
         )
@@ -406,7 +424,7 @@ def _schema(layout: _Layout) -> Chart:
         layout.dataset("schema_differences", "Schema against the baseline", queries.SCHEMA_DIFFERENCES),
         "Schema against the baseline",
         "As both tables are now; empty where they have the same columns and types. "
-        "The share of values that do not cast to the baseline's type is the last closed window's",
+        f"The share of values that do not cast to the baseline's type is that of the {layout.spec.latest}",
         columns=(
             Field("column_name", "Column"),
             Field("difference", "Difference"),
@@ -419,7 +437,7 @@ def _schema(layout: _Layout) -> Chart:
 
 def _data_quality(layout: _Layout) -> None:
     if layout.spec.baseline_table is not None:
-        layout.row(_CHART_HEIGHT, _schema(layout))
+        layout.row(_SHORT_TABLE, _schema(layout))
     layout.row(
         _TALL,
         Chart(
@@ -427,8 +445,8 @@ def _data_quality(layout: _Layout) -> None:
             "heatmap",
             layout.dataset("null_rates", "Null rates", queries.NULL_RATES),
             "Null rates over time",
-            "The last window may still be open",
-            x=_WINDOW,
+            "" if layout.spec.granularity is None else "The last window may still be open",
+            x=layout.time,
             y=(Field("column_name", "column", "categorical"),),
             color=Field("null_rate", "null rate", "quantitative", percent=True, digits=1),
         ),
@@ -438,8 +456,8 @@ def _data_quality(layout: _Layout) -> None:
         Chart(
             "columns",
             "table",
-            layout.dataset("columns_now", "Columns in the last closed window", queries.COLUMNS_NOW),
-            "Columns in the last closed window",
+            layout.dataset("columns_now", "Columns now", queries.COLUMNS_NOW),
+            f"Columns in the {layout.spec.latest}",
             columns=(
                 Field("column_name", "Column"),
                 Field("data_type", "Type"),

@@ -148,7 +148,7 @@ SELECT CASE WHEN q.log_type = 'BASELINE' THEN 'baseline' WHEN q.slice_key IS NUL
 FROM quality AS q
 LEFT JOIN labels AS l ON l.log_type = q.log_type AND l.granularity <=> q.granularity
   AND l.window_start <=> q.window_start AND l.slice_key <=> q.slice_key AND l.slice_value <=> q.slice_value
-ORDER BY labelled DESC, rows_of
+ORDER BY q.log_type DESC, q.slice_key NULLS FIRST, length(q.slice_value), q.slice_value
 """  # noqa: S608 - columns of ours
 
 
@@ -438,6 +438,21 @@ def complete(
     return (
         sqlglot.parse_one(statement, dialect=_DIALECT).transform(replaced).sql(dialect=_DIALECT, pretty=True)
     )
+
+
+def with_named_moments(sql: str) -> str:
+    """Return a statement whose `window_start`, if it has one, is the text of the moment.
+
+    Snapshots are taken whenever somebody asks; on a scale of time most of them would be thin lines.
+    """
+    statement = sqlglot.parse_one(sql, dialect=_DIALECT)
+    if not isinstance(statement, exp.Query) or "window_start" not in statement.named_selects:
+        return sql
+    named = f"""
+        SELECT * EXCEPT (window_start), date_format(window_start, 'yyyy-MM-dd HH:mm:ss') AS window_start
+        FROM ({sql}) AS timed
+    """  # noqa: S608 - a statement of ours
+    return sqlglot.parse_one(named, dialect=_DIALECT).sql(dialect=_DIALECT, pretty=True)
 
 
 def _equals(column: str, value: str) -> exp.Expr:

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from databricks_monitoring.dashboard.queries import DRIFT_THRESHOLD
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -23,6 +25,8 @@ DRAWN = frozenset({"bar", "line", "area", "pie", "scatter", "heatmap", "histogra
 
 _REFERENCE = re.compile(r"^(baseline|threshold)\b")
 _FROM, _UNTIL, _WHEN, _SERIES, _VALUE = "_from", "_until", "_when", "_series", "_value"
+_DRIFT = ("amount", "drift")
+"""Field and title of the drift of a monitor's dashboard."""
 _LABELLED_CELLS = 16
 _CHARACTERS_SIDE_BY_SIDE = 70
 _DAY, _TIME = "%b %d", "%H:%M"
@@ -118,7 +122,7 @@ def _cartesian(kind: str, encodings: Json, rows: Sequence[Row], *, grouped: bool
     if kind == "area" and len({row[x.field] for row in rows}) == 1:
         # One point spans no area.
         kind = "bar"
-    named = color if x.scale == "temporal" else None
+    named = color if x.scale == "temporal" or kind == "line" else None
     references = [row for row in rows if named and _REFERENCE.match(str(row.get(named.field)))]
     plain = [row for row in rows if row not in references] if references else rows
     layers = [_mark_layer(kind, x, y, color, plain, grouped=grouped)]
@@ -195,9 +199,12 @@ def _heatmap(encodings: Json, rows: Sequence[Row]) -> Json:
     x, y, color = (_encoded(encodings[name]) for name in ("x", "y", "color"))
     rows = _with_windows(rows, x) if x.scale == "temporal" else list(rows)
     highest = max((float(row[color.field]) for row in rows if row[color.field] is not None), default=0.0)
+    if (color.field, color.title) == _DRIFT:
+        # What is far from significant must not look so.
+        highest = max(highest, DRIFT_THRESHOLD)
     order = _by_highest(rows, y.field, color.field)
     encoding: Json = {
-        "x": _axis(x, "heatmap"),
+        "x": _axis(x, "heatmap", rows),
         "y": _axis(y, "heatmap") | {"sort": order},
         "color": {
             "field": color.field,
@@ -290,7 +297,7 @@ def _axis(part: _Encoded, kind: str, rows: Sequence[Row] = ()) -> Json:
             axis["format"] = part.axis_format
         return found | {"axis": axis}
     label: Json = {"labelLimit": 190}
-    if kind != "heatmap":
+    if kind != "heatmap" or rows:
         # Names that do not fit side by side are read more easily slanted than cut.
         characters = sum(len(name) for name in {str(row.get(part.field)) for row in rows})
         label["labelAngle"] = -25 if characters > _CHARACTERS_SIDE_BY_SIDE else 0

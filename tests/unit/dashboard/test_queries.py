@@ -62,3 +62,10 @@ def test_a_snapshot_has_no_granularity_and_other_monitors_no_model() -> None:
 
 def test_without_a_baseline_windows_are_compared_with_the_one_before() -> None:
     assert "'CONSECUTIVE'" in completed(queries.DRIFT_BY_COLUMN, compared_with_baseline=False)
+
+
+def test_moments_of_snapshots_are_texts_and_other_columns_stay() -> None:
+    timed = queries.with_named_moments(completed(queries.NULL_RATES, granularity=None))
+    assert "DATE_FORMAT(window_start, 'yyyy-MM-dd HH:mm:ss') AS window_start" in timed
+    plain = completed(queries.HIGHEST_NULL_RATE, granularity=None)
+    assert queries.with_named_moments(plain) == plain

@@ -27,6 +27,7 @@ function config(isDark) {
     axisBand: { grid: false },
     legend: { labelColor: text, titleColor: muted, labelFontSize: 12, titleFontWeight: "normal", symbolType: "circle", rowPadding: 3, columnPadding: 16 },
     range: { category: isDark ? categories.dark : categories.light },
+    mark: { color: (isDark ? categories.dark : categories.light)[0] },
     line: { strokeWidth: 2 },
     style: {
       reference: { color: muted },
