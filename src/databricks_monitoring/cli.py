@@ -11,6 +11,7 @@ import re
 import shlex
 import sys
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from databricks_monitoring.local_workspace.root_folder import ServerRecord
+
+
+class EngineName(StrEnum):
+    """Who computes a refresh."""
+
+    duckdb = "duckdb"
+    spark = "spark"
+
 
 _TOKEN = re.compile(r"[!-~]{8,}")
 
@@ -155,6 +164,71 @@ def demo(
         typer.echo(f"The workspace keeps running; `databricks-monitoring local down --root {shown}` ends it.")
     else:
         typer.echo(f"To see the page, start it again: databricks-monitoring local up --root {shown}")
+
+
+@app.command()
+def refresh(
+    table: Annotated[
+        str,
+        typer.Argument(
+            metavar="TABLE",
+            help="The monitored table: catalog.schema.table, or the folder of a Delta table.",
+            show_default=False,
+        ),
+    ],
+    definition: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="YAML file with what to compute and the tables beside TABLE.",
+            show_default="the workspace's monitor of TABLE",
+        ),
+    ] = None,
+    engine: Annotated[
+        EngineName,
+        typer.Option(help="Who computes: this machine over folders, or a Spark session's workers."),
+    ] = EngineName.duckdb,
+    remote: Annotated[
+        str | None,
+        typer.Option(
+            metavar="sc://HOST:PORT",
+            help="Spark Connect server; for --engine spark.",
+            show_default="the session that is there, as in a job on Databricks",
+        ),
+    ] = None,
+) -> None:
+    """Bring the metric tables of a monitor up to date: only windows that changed, then the drift of those.
+
+    Without `--definition` the workspace of `DATABRICKS_HOST` is asked for its monitor of TABLE. A file looks
+    like this; profile and drift tables are beside TABLE unless it names them:
+
+        kind: time_series
+
+        timestamp_column: at
+
+        granularities: [1 day]
+
+        baseline_table: main.churn.training
+
+    A second refresh of unchanged tables says that nothing had changed.
+
+    Example: `databricks-monitoring refresh main.churn.inferences --engine spark --remote sc://host:15002`
+    """
+    from databricks_monitoring import refresh_command  # noqa: PLC0415
+
+    if remote is not None and engine is not EngineName.spark:
+        raise typer.BadParameter("is for --engine spark", param_hint="--remote")
+    if definition is None:
+        monitored = refresh_command.from_workspace(table)
+    else:
+        monitored = refresh_command.from_file(table, definition)
+    if engine is EngineName.spark:
+        report = refresh_command.on_spark(monitored, remote)
+    else:
+        report = refresh_command.on_one_machine(monitored)
+    typer.echo(report.message)
+    typer.echo(f"profile  {monitored.profile}  {report.profile_rows} rows written")
+    typer.echo(f"drift    {monitored.drift}  {report.drift_rows} rows written")
 
 
 def _wants_to_keep() -> bool:

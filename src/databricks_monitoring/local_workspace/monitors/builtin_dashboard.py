@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from databricks.sdk.service.dashboards import Dashboard
 
 from databricks_monitoring.dashboard.definition import MonitorDashboard, monitor_dashboard
-from databricks_monitoring.local_workspace.monitors.refreshes.definition import monitor_definition
+from databricks_monitoring.monitor_definition import monitor_definition
 from databricks_monitoring.names import TableName
 
 if TYPE_CHECKING:

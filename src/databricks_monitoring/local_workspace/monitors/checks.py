@@ -13,7 +13,7 @@ from databricks.sdk.service.dataquality import DataProfilingCustomMetricType, In
 from sqlglot import expressions as exp
 
 from databricks_monitoring.errors import InvalidValueError, nearest
-from databricks_monitoring.local_workspace.monitors.refreshes.definition import monitor_definition
+from databricks_monitoring.monitor_definition import monitor_definition
 from databricks_monitoring.names import TABLE_ROW
 
 if TYPE_CHECKING:

@@ -155,13 +155,25 @@ class SparkMetricTable:
         if replaced is not None and self._table.replaces_in_place:
             options["replaceWhere"] = condition(replaced)
         elif replaced is not None:
-            rows = self.read().where(f"NOT coalesce({condition(replaced)}, false)").unionByName(rows)
+            kept = self.read().where(f"NOT coalesce({condition(replaced)}, false)")
+            if self.version is not None:
+                rows = kept.unionByName(rows)
+            elif not kept.isEmpty():
+                raise MetricError(
+                    f"The metric table {self.name} holds rows of other windows, which files without versions "
+                    "cannot keep while they are replaced. Give a Delta table, or an empty folder."
+                )
         self._table.write(rows, mode="overwrite", options=options)
 
     def record(self, state: State) -> None:
         """Commit what was processed, without a change of rows."""
-        nothing = self.rows_by(self._table.spark.range(0), self.schema)
-        self._table.write(nothing, mode="append", options={USER_METADATA: metadata_of(state)})
+        options = {USER_METADATA: metadata_of(state)}
+        if self._table.replaces_in_place:
+            nothing = self.rows_by(self._table.spark.range(0), self.schema)
+            self._table.write(nothing, mode="append", options=options)
+        elif self.version is not None:
+            # Sail makes no commit of nothing, so its rows are written again.
+            self._table.write(self.read(), mode="overwrite", options=options)
 
 
 def condition(replaced: RowsToReplace) -> str:

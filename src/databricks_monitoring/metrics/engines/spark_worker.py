@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from databricks_monitoring.metrics.columns import ColumnClass
 from databricks_monitoring.metrics.custom import Derived, DriftMetrics
-from databricks_monitoring.metrics.drift.rows import START, DriftRows, profiles_of
+from databricks_monitoring.metrics.drift.rows import DriftRows, profiles_of
 from databricks_monitoring.metrics.engines.delta_scan import quoted
 from databricks_monitoring.metrics.engines.duckdb import (
     MICROS,
@@ -124,7 +125,7 @@ def _profile(part: ProfilePart, start: int, rows: pa.Table) -> tuple[list[Cells]
             part.columns,
             part.slicings,
             part.log_type,
-            _derived(part.definition, part.metric_schema),
+            _derived(part.definition, part.metric_schema, get_ident()),
             part.aggregates,
             part.schema,
             part.probabilities,
@@ -154,13 +155,16 @@ def _one_thread(relation: Relation) -> Relation:
     return single
 
 
-@lru_cache(maxsize=8)
-def _derived(definition: MonitorDefinition, schema: pa.Schema) -> Derived:
+@lru_cache(maxsize=64)
+def _derived(definition: MonitorDefinition, schema: pa.Schema, thread: int) -> Derived:
+    # Its connection serves one thread at a time, and some sessions' workers are threads.
+    del thread
     return Derived(definition, schema)
 
 
-@lru_cache(maxsize=8)
-def _drift_metrics(definition: MonitorDefinition, schema: pa.Schema) -> DriftMetrics:
+@lru_cache(maxsize=64)
+def _drift_metrics(definition: MonitorDefinition, schema: pa.Schema, thread: int) -> DriftMetrics:
+    del thread
     return DriftMetrics(definition, schema)
 
 
@@ -209,13 +213,10 @@ def drift_rows(
         The profile rows of the window, of the one that it is compared with, and of the baseline.
     """
     granularity, start = size
-    custom = _drift_metrics(definition, profile_schema)
+    custom = _drift_metrics(definition, profile_schema, get_ident())
     profiles = profiles_of(rows, definition, sorted(custom.used))
     baseline = profiles.pop(None, {})
     before = next((other for other in profiles if other != start), None)
     drift = DriftRows(definition, baseline)
     made = custom.added(list(drift.of_window(granularity, start, before, profiles)))
     return pa.Table.from_pylist(made, schema=drift_schema)
-
-
-__all__ = ["START", "ProfilePart", "drift_rows", "profile_rows", "unprofiled_columns", "with_micros"]
