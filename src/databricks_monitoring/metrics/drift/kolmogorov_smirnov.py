@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from databricks_monitoring.metrics.drift.kolmogorov_distribution import kolmogorov_survival
+
 if TYPE_CHECKING:
-    from databricks_monitoring.metrics.arrays import Floats
+    from databricks_monitoring.metrics.arrays import Floats, Integers
+
+
+def ks_statistics(current: Floats, comparison: Floats) -> Floats:
+    """Return `ks_statistic` of many pairs at once.
+
+    Parameters
+    ----------
+    current, comparison : ndarray, shape (pairs, k) and (pairs, m)
+        A pair's quantiles in each row.
+
+    Notes
+    -----
+    Both sides of a pair are sorted together; walking up, each value of one side adds to the difference, each
+    of the other takes away, in whole numbers, and the difference counts after the last of equal values.
+    """
+    k, m = current.shape[1], comparison.shape[1]
+    together = np.concatenate([current, comparison], axis=1)
+    order = np.argsort(together, axis=1)
+    values = np.take_along_axis(together, order, axis=1)
+    difference = np.cumsum(np.where(order < k, np.int32(m), np.int32(-k)), axis=1, dtype=np.int32)
+    # At the end the difference is 0, so the last value need not be looked at.
+    at_end = values[:, 1:] != values[:, :-1]
+    greatest = np.max(np.abs(difference[:, :-1]) * at_end, axis=1, initial=0)
+    found: Floats = greatest / (k * m)
+    return found
 
 
 def ks_statistic(current: Floats, comparison: Floats) -> float:
@@ -29,13 +55,16 @@ def ks_statistic(current: Floats, comparison: Floats) -> float:
     >>> ks_statistic(np.array([1.0, 2.0, 3.0, 4.0]), np.array([3.0, 4.0, 5.0, 6.0]))
     0.5
     """
-    values = np.concatenate([current, comparison])
-    below_current = np.searchsorted(current, values, side="right") / len(current)
-    below_comparison = np.searchsorted(comparison, values, side="right") / len(comparison)
-    return float(np.max(np.abs(below_current - below_comparison)))
+    return float(ks_statistics(current[None, :], comparison[None, :])[0])
 
 
-@lru_cache(maxsize=65_536)
+def ks_pvalues(statistic: Floats, n: Integers, m: Integers) -> Floats:
+    """Return `ks_pvalue` of many statistics at once, arrays of one length."""
+    # Whole numbers are divided as such only while their product fits 64 bits; doubles are exact beyond need.
+    sizes = np.maximum(1.0, np.round(n.astype(np.float64) * m / (n + m)))
+    return kolmogorov_survival(statistic, sizes.astype(np.int64))
+
+
 def ks_pvalue(statistic: float, n: int, m: int) -> float:
     """Return the probability of a statistic at least this large if both sides came from one distribution.
 
@@ -62,7 +91,4 @@ def ks_pvalue(statistic: float, n: int, m: int) -> float:
     >>> ks_pvalue(0.049, 523, 941)
     0.3829208808885818
     """
-    # scipy.stats takes more than a second to import; only drift needs it.
-    from scipy.stats import kstwo  # noqa: PLC0415
-
-    return float(kstwo.sf(statistic, max(1, round(n * m / (n + m)))))
+    return float(ks_pvalues(np.array([statistic]), np.array([n]), np.array([m]))[0])

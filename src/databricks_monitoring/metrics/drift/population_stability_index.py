@@ -9,7 +9,19 @@ import numpy as np
 from databricks_monitoring.metrics.conventions import PSI_BINS, PSI_FLOOR
 
 if TYPE_CHECKING:
-    from databricks_monitoring.metrics.arrays import Floats
+    from databricks_monitoring.metrics.arrays import Flags, Floats, Integers
+
+
+def population_stability_indices(current: Floats, comparison: Floats, bins: int = PSI_BINS) -> Floats:
+    """Return `population_stability_index` of many pairs at once, a pair's quantiles in each row."""
+    at = -(-np.arange(1, bins) * comparison.shape[1] // bins) - 1
+    edges = comparison[:, at]
+    same = edges[:, 1:] == edges[:, :-1]
+    none = np.zeros((len(edges), 1), np.bool_)
+    repeated = np.concatenate([none, same], axis=1) | np.concatenate([same, none], axis=1)
+    actual, expected = _shares(current, edges, repeated), _shares(comparison, edges, repeated)
+    summed: Floats = np.sum((actual - expected) * np.log(actual / expected), axis=1)
+    return summed
 
 
 def population_stability_index(current: Floats, comparison: Floats, bins: int = PSI_BINS) -> float:
@@ -44,17 +56,33 @@ def population_stability_index(current: Floats, comparison: Floats, bins: int = 
     >>> round(population_stability_index(same + 100, same), 4)
     0.7594
     """
-    at = -(-np.arange(1, bins) * len(comparison) // bins) - 1
-    edges, times = np.unique(comparison[at], return_counts=True)
-    actual = _shares(current, edges, times > 1)
-    expected = _shares(comparison, edges, times > 1)
-    return float(np.sum((actual - expected) * np.log(actual / expected)))
+    return float(population_stability_indices(current[None, :], comparison[None, :], bins)[0])
 
 
-def _shares(values: Floats, edges: Floats, repeated: np.typing.NDArray[np.bool_]) -> Floats:
-    """Return the share of values per bin; a repeated edge is also one that excludes itself."""
-    upto = np.searchsorted(values, edges, side="right")
-    below = np.searchsorted(values, edges[repeated], side="left")
-    cuts = np.sort(np.concatenate([upto, below]))
-    counts = np.diff(np.concatenate([[0], cuts, [len(values)]]))
-    return np.maximum(counts / len(values), PSI_FLOOR)
+def _shares(values: Floats, edges: Floats, repeated: Flags) -> Floats:
+    """Return the share of values per bin and pair; a repeated edge is also one that excludes itself.
+
+    An edge that is there twice cuts twice: the bin between is empty on either side and adds nothing.
+    """
+    upto = _counted(values, edges, np.less_equal)
+    below = np.where(repeated, _counted(values, edges, np.less), upto)
+    cuts = np.sort(np.concatenate([upto, below], axis=1), axis=1)
+    n = values.shape[1]
+    counts = np.diff(cuts, axis=1, prepend=0, append=n)
+    shares: Floats = np.maximum(counts / n, PSI_FLOOR)
+    return shares
+
+
+def _counted(values: Floats, edges: Floats, before: np.ufunc) -> Integers:
+    """Return how many values of each row, ascending, lie before each edge of the row: a binary search."""
+    n = values.shape[1]
+    flat = values.reshape(-1)
+    first = np.arange(len(values))[:, None] * n
+    low = np.zeros(edges.shape, np.int64)
+    high = np.full(edges.shape, n, np.int64)
+    for _ in range(int(n).bit_length()):
+        middle = (low + high) // 2
+        inside = (low < high) & before(flat[first + np.minimum(middle, n - 1)], edges)
+        high = np.where(inside | (low >= high), high, middle)
+        low = np.where(inside, middle + 1, low)
+    return low

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from databricks_monitoring.metrics.drift.cells import ProfileRow, drift_cells
+from databricks_monitoring.metrics.drift.cells import Pair, ProfileRow, drift_cells
 from databricks_monitoring.metrics.windows import Calendar, Window, moment
 from databricks_monitoring.names import ALL_MODELS
 
@@ -143,6 +143,7 @@ class DriftRows:
         """
         current = profiles[start]
         earlier = profiles.get(before, {}) if before is not None else {}
+        found = _Pairs()
         for key, row in current.items():
             base: Cells = {
                 "window": self._window(granularity, start),
@@ -154,17 +155,19 @@ class DriftRows:
             }
             if self._definition.model_id_column:
                 base[self._definition.model_id_column] = key.model_id
+            once = _once(key, row, current)
             if before is not None and key in earlier:
                 consecutive: Cells = {
                     "drift_type": "CONSECUTIVE",
                     "window_cmp": self._window(granularity, before),
                 }
-                cells = base | consecutive | drift_cells(row, earlier[key])
-                yield cells, row.besides, earlier[key].besides
+                other = earlier[key]
+                found.add(base | consecutive, (row, other), (once, _once(key, other, earlier)))
             compared = self._baseline_row(key)
             if compared is not None:
-                cells = base | {"drift_type": "BASELINE"} | drift_cells(self._as_in_baseline(row), compared)
-                yield cells, row.besides, compared.besides
+                pair = (self._as_in_baseline(once), compared)
+                found.add(base | {"drift_type": "BASELINE"}, (row, compared), pair)
+        yield from found.rows()
 
     def _baseline_row(self, key: Key) -> ProfileRow | None:
         model = key.model_id if key.model_id in self._baseline_models else ALL_MODELS
@@ -185,6 +188,38 @@ class DriftRows:
         else:
             window = Calendar(granularity, self._definition.week_anchor).window(start)
         return {"start": window.start, "end": window.end}
+
+
+class _Pairs:
+    """Drift rows in the making: each pair of profile rows is compared once, however many rows it makes."""
+
+    def __init__(self) -> None:
+        self._pairs: list[Pair] = []
+        self._position: dict[tuple[int, int], int] = {}
+        self._rows: list[tuple[Cells, Pair, int]] = []
+
+    def add(self, keys: Cells, named: Pair, compared: Pair) -> None:
+        """Add a row with its keys, the rows that custom metrics read, and those that are compared."""
+        both = id(compared[0]), id(compared[1])
+        if both not in self._position:
+            self._position[both] = len(self._pairs)
+            self._pairs.append(compared)
+        self._rows.append((keys, named, self._position[both]))
+
+    def rows(self) -> Iterator[Compared]:
+        """Return the finished rows in the order in which they were added."""
+        cells = drift_cells(self._pairs)
+        for keys, (current, comparison), at in self._rows:
+            yield keys | cells[at], current.besides, comparison.besides
+
+
+def _once(key: Key, row: ProfileRow, profile: Profile) -> ProfileRow:
+    """Return the row of all models together where it says the same: a window mostly has one model."""
+    if key.model_id in (None, ALL_MODELS):
+        return row
+    together = profile.get(replace(key, model_id=ALL_MODELS))
+    same = together is not None and together.says_the_same(row)
+    return together if together is not None and same else row
 
 
 def _quantiles(column: pa.ChunkedArray) -> list[Floats | None]:

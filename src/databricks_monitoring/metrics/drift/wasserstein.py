@@ -10,6 +10,16 @@ if TYPE_CHECKING:
     from databricks_monitoring.metrics.arrays import Floats
 
 
+def wasserstein_distances(current: Floats, comparison: Floats) -> Floats:
+    """Return `wasserstein_distance` of many pairs at once, a pair's quantiles in each row."""
+    # Divided before they are added and subtracted, so that finite values cannot overflow on the way.
+    k = current.shape[1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        apart = np.where(current != comparison, np.abs(current / k - comparison / k), 0.0)
+        summed: Floats = apart.sum(axis=1)
+    return summed
+
+
 def wasserstein_distance(current: Floats, comparison: Floats) -> float:
     """Return the mean distance between corresponding quantiles, in the column's unit, at least 0.
 
@@ -32,12 +42,4 @@ def wasserstein_distance(current: Floats, comparison: Floats) -> float:
     >>> wasserstein_distance(np.array([1.0, 2.0]), np.array([2.0, 4.0]))
     1.5
     """
-    differ = current != comparison
-    if not differ.any():
-        return 0.0
-    k = len(current)
-    mine, theirs = current[differ], comparison[differ]
-    with np.errstate(over="ignore"):
-        plain = float(np.sum(np.abs(mine - theirs))) / k
-        # Where finite values overflow on the way they are divided before they are subtracted and added.
-        return plain if np.isfinite(plain) else float(np.sum(np.abs(mine / k - theirs / k)))
+    return float(wasserstein_distances(current[None, :], comparison[None, :])[0])
