@@ -12,10 +12,9 @@ import pytest
 from databricks_monitoring.clients import SqlClient
 from databricks_monitoring.names import SchemaName, TableName
 from databricks_monitoring.scripts import apply_retention
-from databricks_monitoring.serving.inference_table import create_inference_table, quarantine_table, unpack
+from databricks_monitoring.serving.inference_table import quarantine_table, unpack
 from databricks_monitoring.serving.retention import delete_expired
-from databricks_monitoring.serving.signature import InputColumn, Signature
-from databricks_monitoring.unity_catalog import ensure_schema
+from tests.contract.payload_days import fortnight
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -26,38 +25,15 @@ SCHEMA = SchemaName("main", "retention")
 PAYLOAD = SCHEMA.table("kept_payload")
 TABLE = SCHEMA.table("kept")
 WHERE = ["--catalog", "main", "--schema", "retention"]
-SIGNATURE = Signature((InputColumn("a", "DOUBLE"),), "regression")
 DAYS = 10
 
 
 @pytest.fixture
 def sql(client: WorkspaceClient) -> SqlClient:
-    """Return SQL in a schema with an inference table and a fortnight of payloads: two a day, one failed."""
-    ensure_schema(client, SCHEMA)
-    sql = SqlClient(client)
-    for name in client.tables.list(SCHEMA.catalog, SCHEMA.schema):
-        sql.execute(f"DROP TABLE {TableName.parse(str(name.full_name)).quoted}")
-    sql.execute(
-        f"CREATE TABLE {PAYLOAD.quoted} (databricks_request_id STRING, request_date DATE, client_request_id "
-        "STRING, request_time TIMESTAMP, status_code INT, sampling_fraction DOUBLE, "
-        "execution_duration_ms BIGINT, request STRING, response STRING, logging_error_codes ARRAY<STRING>, "
-        "served_entity_id STRING, requester STRING)"
-    )
-    create_inference_table(sql, TABLE, PAYLOAD, SIGNATURE, "regression")
-    sql.execute(
-        f"INSERT INTO {TABLE.quoted} (row_id, `timestamp`, model_id, a, prediction) "  # noqa: S608 - quoted
-        "SELECT concat('p', d, '_0'), date_sub(current_date(), CAST(d AS INT)), 'm_1', 1.0D, 2.0D "
-        "FROM (SELECT explode(sequence(0, 13)) AS d)"
-    )
-    sql.execute(
-        f"INSERT INTO {PAYLOAD.quoted} (databricks_request_id, request_date, request_time, status_code) "  # noqa: S608
-        "SELECT concat(CASE WHEN n % 2 = 0 THEN 'p' ELSE 'f' END, n DIV 2), date_sub(current_date(), "
-        "CAST(n DIV 2 AS INT)), date_sub(current_date(), CAST(n DIV 2 AS INT)) + INTERVAL 1 SECOND, "
-        "CAST(CASE WHEN n % 2 = 0 THEN 200 ELSE 400 END AS INT) "
-        "FROM (SELECT explode(sequence(0, 27)) AS n)"
-    )
-    unpack(sql, TABLE)
-    return sql
+    """Return SQL, with an inference table and two payloads a day in the schema."""
+    found = SqlClient(client)
+    fortnight(found, SCHEMA, TABLE.name)
+    return found
 
 
 def log(sql: SqlClient, identifier: str, day: int) -> None:
