@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 
 def wasserstein_distances(current: Floats, comparison: Floats) -> Floats:
     """Return `wasserstein_distance` of many pairs at once, a pair's quantiles in each row."""
-    # Divided before they are added and subtracted, so that finite values cannot overflow on the way.
     k = current.shape[1]
+    differ = current != comparison
     with np.errstate(over="ignore", invalid="ignore"):
-        apart = np.where(current != comparison, np.abs(current / k - comparison / k), 0.0)
-        summed: Floats = apart.sum(axis=1)
-    return summed
+        found: Floats = np.where(differ, np.abs(current - comparison), 0.0).sum(axis=1) / k
+        for at in np.flatnonzero(~np.isfinite(found)):
+            # Where finite values overflow on the way they are divided before they are subtracted and added.
+            apart = np.abs(current[at] / k - comparison[at] / k)
+            found[at] = np.sum(apart[differ[at]])
+    return found
 
 
 def wasserstein_distance(current: Floats, comparison: Floats) -> float:
