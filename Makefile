@@ -6,11 +6,12 @@ ROOT ?= .demo
 REPORT ?= $(ROOT)/report.json
 BIN := .venv/bin
 
-.PHONY: help demo test bench lint format docs setup constraints clean
+.PHONY: spark help demo test bench lint format docs setup constraints clean
 
 help:
 	@echo "make demo    the whole story on a local workspace: train, serve, drift, alert (about two minutes)"
 	@echo "make test    the whole test suite"
+	@echo "make spark   add Sail and PySpark, which the tests of the Spark engine need (400 MB)"
 	@echo "make bench   benchmarks against peers and floors"
 	@echo "make lint    ruff, mypy, import rules"
 	@echo "make docs    regenerate the references in docs/"
@@ -43,6 +44,11 @@ demo: setup
 
 test: setup
 	@$(BIN)/python -m pytest -q
+
+# Sail and PySpark, for the tests of engines; 400 MB that nothing else needs.
+spark: setup
+	@uv=$$(command -v uv || { [ -x .tools/bin/uv ] && echo .tools/bin/uv; } || echo $(BIN)/uv); \
+	$$uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,spark-test]'
 
 bench: setup
 	@echo "The engine"; $(BIN)/python benchmarks/engine.py

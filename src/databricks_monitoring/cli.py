@@ -89,6 +89,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def console() -> None:
+    """Run the command for a shell or a job, which takes any return for a success."""
+    code = main()
+    if code:
+        raise SystemExit(code)
+
+
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes it so
     if wanted:
         typer.echo(__version__)
