@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pyarrow as pa
@@ -12,6 +14,7 @@ import pytest
 from databricks.sdk.service.serving import EndpointStateReady
 from deltalake import DeltaTable
 
+from databricks_monitoring.clients import SqlClient
 from databricks_monitoring.local_workspace.model_server.payload_record import MAX_LOGGED_BYTES
 from tests.contract.serving.conftest import BASIC
 from tests.contract.serving.running import Running, deployed, register, until
@@ -19,6 +22,8 @@ from tests.contract.serving.running import Running, deployed, register, until
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from databricks.sdk import WorkspaceClient
 
 
 _ROW = {"dataframe_records": [{"x": 1.0}]}
@@ -79,6 +84,48 @@ def test_a_row_has_the_twelve_columns(served: Running) -> None:
     assert too_large["request"] is None
     assert too_large["logging_error_codes"] == ["MAX_REQUEST_SIZE_EXCEEDED"]
     assert too_large["served_entity_id"] == mine["served_entity_id"]
+
+
+def test_every_failure_is_there_with_its_status(served: Running, client: WorkspaceClient, rough: str) -> None:
+    invocations = f"/serving-endpoints/{rough}/invocations"
+    elsewhere = f"/serving-endpoints/{rough}/served-models/nobody/invocations"
+    asked = {
+        "no such entity": (served.post(elsewhere, _ROW | {"client_request_id": "no such entity"}), 404),
+        "no format": (served.ask(rough, {"client_request_id": "no format"}), 400),
+        "half \ud83d": (served.ask(rough, _ROW | {"client_request_id": "half \ud83d"}), 200),
+    }
+    limits = {"rate_limits": [{"key": "endpoint", "renewal_period": "minute", "calls": 0}]}
+    gateway = json.loads(json.dumps(BASIC["ai_gateway"]).replace("basic", rough))
+    path = f"/api/2.0/serving-endpoints/{rough}/ai-gateway"
+    served.post(path, gateway | limits, method="PUT")
+    asked["too often"] = (served.ask(rough, _ROW | {"client_request_id": "too often"}), 429)
+    served.post(path, gateway, method="PUT")
+    _hang_up(served, invocations, {**_ROW, "client_request_id": "gone"})
+    assert {name: answer.status for name, (answer, _) in asked.items()} == {
+        name: status for name, (_, status) in asked.items()
+    }
+
+    def rows() -> dict[str, Any]:
+        # Reading commits what was answered.
+        SqlClient(client).execute(f"SELECT count(*) FROM main.default.{rough}_payload")  # noqa: S608 - ours
+        return {row["client_request_id"]: row for row in served.payloads(f"{rough}_payload", expect=1)}
+
+    until(lambda: "gone" in rows())
+    found = rows()
+    for name, (answer, status) in asked.items():
+        row = found[name.replace("\ud83d", "?")]
+        assert (row["status_code"], row["response"]) == (status, answer.raw.decode())
+        assert row["databricks_request_id"] == answer.headers["x-request-id"]
+    assert found["no such entity"]["served_entity_id"] is None
+    assert found["gone"]["status_code"] == 200
+
+
+def _hang_up(served: Running, path: str, body: object) -> None:
+    """Send a request and go away before its answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port)
+    headers = {"Authorization": f"Bearer {served.client().config.token}", "Content-Type": "application/json"}
+    connection.request("POST", path, json.dumps(body), headers)
+    connection.close()
 
 
 def test_what_was_answered_is_in_the_table_exactly_once_after_a_kill(own: Running) -> None:
