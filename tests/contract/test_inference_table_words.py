@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from databricks.sdk.service.serving import AiGatewayInferenceTableConfig
 
 from databricks_monitoring.clients import SqlClient
 from databricks_monitoring.names import SchemaName, TableName
@@ -18,6 +19,8 @@ from databricks_monitoring.unity_catalog import ensure_schema
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
+
+    from tests.contract.conftest import Served
 
 SCHEMA = SchemaName("mlops_aut", "validated")
 SIGNATURE = Signature((InputColumn("a", "DOUBLE"), InputColumn("b", "STRING")), "classification")
@@ -168,3 +171,22 @@ def test_columns_that_do_not_fit_the_baseline(
     assert "requests" in printed.out
     assert "warning: column c is not in the baseline" in printed.err
     assert "column gone is missing" in printed.err
+
+
+def test_an_endpoint_that_has_stopped_logging(served: Served) -> None:
+    endpoint = served.deployment["endpoint_name"]
+    config = served.client.serving_endpoints.get(endpoint).ai_gateway
+    assert config is not None
+    assert config.inference_table_config is not None
+    off = AiGatewayInferenceTableConfig.from_dict(
+        {**config.inference_table_config.as_dict(), "enabled": False}
+    )
+    served.client.serving_endpoints.put_ai_gateway(endpoint, inference_table_config=off)
+    try:
+        found = inspect_inference_table(served.client, served.table).faults
+    finally:
+        served.client.serving_endpoints.put_ai_gateway(
+            endpoint, inference_table_config=config.inference_table_config
+        )
+    assert any(fault.startswith(f"capture is off: endpoint {endpoint}") for fault in found)
+    assert not inspect_inference_table(served.client, served.table).faults

@@ -20,6 +20,7 @@ from databricks_monitoring.serving.inference_table import (
     create_inference_table,
     expected_columns,
     kept_columns,
+    require_fit,
 )
 from databricks_monitoring.serving.model_serving_setup import ServingSetup
 from databricks_monitoring.serving.signature import choose_fields, read_signature
@@ -203,8 +204,11 @@ class MonitoringFramework:
         ]
         extra = kept_columns(table_config)
         problem = problem_type or signatures[0].problem_type
+        present = find_table(self.client, table)
         for signature in signatures:
-            expected_columns(signature, problem, extra)
+            wanted = expected_columns(signature, problem, extra)
+            if present is not None and table_config.enabled:
+                require_fit(present, wanted)
         if monitoring is not None:
             _check_thresholds(monitoring, problem)
             self._check_columns(

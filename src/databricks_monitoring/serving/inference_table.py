@@ -339,20 +339,32 @@ def _definitions(columns: dict[str, str]) -> str:
     return ", ".join(f"`{name.replace('`', '``')}` {kind}" for name, kind in columns.items())
 
 
-def _extend(
-    sql: SqlClient, info: TableInfo, table: TableName, columns: dict[str, str], unpacking: Unpacking
-) -> None:
-    payload_of(info)
+def require_fit(info: TableInfo, columns: dict[str, str]) -> None:
+    """Do nothing if the values of a model's columns fit into the columns that an inference table has.
+
+    Raises
+    ------
+    InvalidValueError
+        For the first that does not.
+    """
     existing = {name.lower(): kind for name, kind in _types(info).items()}
     for name, kind in columns.items():
         found = existing.get(name.lower(), kind)
         fits = () if name in RESULT_COLUMNS else _WIDER.get(kind, ())
         if found not in {kind, *fits}:
             raise InvalidValueError(
-                f"column {name} of {table}",
+                f"column {name} of {info.full_name}",
                 found,
                 f"{kind}, as the model has it; its values would not fit. Use another inference table",
             )
+
+
+def _extend(
+    sql: SqlClient, info: TableInfo, table: TableName, columns: dict[str, str], unpacking: Unpacking
+) -> None:
+    payload_of(info)
+    require_fit(info, columns)
+    existing = {name.lower() for name in column_names(info)}
     new = {name: kind for name, kind in columns.items() if name.lower() not in existing}
     if new:
         sql.execute(f"ALTER TABLE {table.quoted} ADD COLUMNS ({_definitions(new)})")

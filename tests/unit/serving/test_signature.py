@@ -7,7 +7,7 @@ import yaml
 
 from databricks_monitoring.errors import ConfigError
 from databricks_monitoring.serving.inference_table import expected_columns
-from databricks_monitoring.serving.signature import parse_signature
+from databricks_monitoring.serving.signature import Signature, choose_fields, parse_signature
 
 
 def mlmodel(inputs: object, outputs: object) -> str:
@@ -74,3 +74,54 @@ def test_predictions_are_numbers_or_classes() -> None:
         ("label", "STRING"),
     ]
     assert expected_columns(found, "regression")["label"] == "DOUBLE"
+
+
+def tensor(name: str | None, kind: str, *shape: int) -> dict[str, object]:
+    found: dict[str, object] = {"type": "tensor", "tensor-spec": {"dtype": kind, "shape": [-1, *shape]}}
+    return found if name is None else {**found, "name": name}
+
+
+def answering(outputs: object) -> Signature:
+    return parse_signature(mlmodel([column("x", "double")], outputs), "c.s.m")
+
+
+def test_probabilities_are_told_from_numbers() -> None:
+    scores = answering([tensor(None, "float64", 3)])
+    assert (scores.problem_type, scores.prediction_field, scores.probability_field) == (
+        "classification", None, "$",
+    )  # fmt: skip
+    assert expected_columns(scores, "classification")["prediction_proba"] == "MAP<STRING,DOUBLE>"
+    number = answering([tensor(None, "float32", 1)])
+    assert (number.problem_type, number.probability_field) == ("regression", None)
+
+
+def test_other_fields_of_an_answer_become_columns() -> None:
+    found = answering(
+        [column("score", "double"), tensor("probabilities", "float64", 2), column("x", "long"),
+         column("prediction", "string"), {"type": "array", "items": {"type": "string"}, "name": "reasons"}]
+    )  # fmt: skip
+    assert (found.prediction_field, found.probability_field) == ("prediction", "probabilities")
+    assert expected_columns(found, found.problem_type, ["order", "X"]) == {
+        "row_id": "STRING", "client_request_id": "STRING", "timestamp": "TIMESTAMP", "model_id": "STRING",
+        "x": "DOUBLE", "order": "STRING", "prediction": "STRING", "score": "DOUBLE", "output_x": "BIGINT",
+        "reasons": "STRING", "prediction_proba": "MAP<STRING,DOUBLE>", "label": "STRING",
+    }  # fmt: skip
+
+
+def test_a_configuration_may_choose_the_fields() -> None:
+    found = answering([column("prediction", "string"), column("risk", "double"), column("odds", "string")])
+    chosen = choose_fields(found, "c.s.m", prediction_field="risk", probability_field="odds")
+    assert (chosen.problem_type, chosen.prediction_field, chosen.probability_field) == (
+        "regression", "risk", "odds",
+    )  # fmt: skip
+    assert [(field.name, field.sql_type) for field in chosen.outputs] == [("prediction", "STRING")]
+    with pytest.raises(ConfigError, match=r"no field 'rsik'. They have 'prediction', 'risk', 'odds'"):
+        choose_fields(found, "c.s.m", prediction_field="rsik", probability_field=None)
+    lists = answering([tensor(None, "float64", 2)])
+    second = choose_fields(lists, "c.s.m", prediction_field="1", probability_field=None)
+    assert second.prediction_field == "1"
+
+
+def test_probabilities_alone_tell_the_prediction() -> None:
+    found = answering([{"type": "map", "values": {"type": "double"}, "name": "probabilities"}])
+    assert (found.prediction_field, found.probability_field) == (None, "probabilities")
