@@ -199,25 +199,22 @@ def _of_one_matrix(k: int, h: Floats, n: Floats) -> Floats:
     m = 2 * k - 1
     factorials = np.cumprod(np.arange(1.0, m + 1))
     below = np.subtract.outer(np.arange(m), np.arange(m)) + 1
-    # H but for its first column and last row, which depend on h: a power of it takes a product of matrices.
+    # H but for its first column and last row, which depend on h.
     shared = np.where(below < 0, 0.0, 1 / np.append(factorials, 1.0)[below - 1])
     powers = h[:, None] ** np.arange(1, m + 1) / factorials
-    corner = np.maximum(0.0, 2 * h - 1) ** m / factorials[-1]
-    row = np.zeros((len(h), m))
-    row[:, k - 1] = 1
-    found = np.empty(len(h))
-    # The least sizes last, so that those still to be multiplied are always the first.
-    order = np.argsort(-n)
-    powers, corner, n = powers[order], corner[order], n[order]
-    for step in range(1, int(n[0]) + 1):
-        left = int(np.searchsorted(-n, -step, side="right"))
-        row = row[:left]
-        after = row @ shared
-        after[:, 0] -= (row * powers[:left]).sum(axis=1)
-        after -= row[:, -1:] * powers[:left, ::-1]
-        after[:, 0] += row[:, -1] * corner[:left]
-        # The factor n! / n^n one by one keeps every number in range.
-        row = after * (step / n[:left])[:, None]
-        done = n[:left] == step
-        found[order[:left][done]] = row[done, k - 1]
+    matrix = np.repeat(shared[None], len(h), axis=0)
+    matrix[:, :, 0] -= powers
+    matrix[:, -1, :] -= powers[:, ::-1]
+    matrix[:, -1, 0] += np.maximum(0.0, 2 * h - 1) ** m / factorials[-1]
+    # Powers of H / e neither overflow nor vanish: n^n / n! is nearly e^n.
+    matrix /= np.e
+    product = np.repeat(np.eye(m)[None], len(h), axis=0)
+    left = n.astype(np.int64)
+    while left.any():
+        odd = left % 2 == 1
+        product[odd] = product[odd] @ matrix[odd]
+        left //= 2
+        if left.any():
+            matrix = matrix @ matrix
+    found: Floats = product[:, k - 1, k - 1] * np.sqrt(2 * np.pi * n) * np.exp(_stirling_error(n))
     return found
