@@ -65,6 +65,17 @@ class Given:
     pairs: int
     peers: bool
 
+    @property
+    def top(self) -> int:
+        """The highest concurrency, at which rates are compared."""
+        return max(self.concurrencies)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all is measured that the published figures have."""
+        everything = (tuple(_WAYS_TO_READ.values()), ROWS, CONCURRENCIES)
+        return self.peers and (self.models, self.rows, self.concurrencies) == everything
+
 
 @dataclass(frozen=True)
 class Server:
@@ -82,10 +93,9 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         root = Path(folder)
         with serving_servers.workspace(root / "workspace") as (record, client):
-            models = serving_models.register(client, root / "models")
-            chosen = [model for model in models if model.name in given.models]
-            sections = [_section(model, given, record, client, root) for model in chosen]
-    if not given.peers or given.concurrencies != CONCURRENCIES or len(chosen) < len(models):
+            models = serving_models.register(client, root / "models", given.models)
+            sections = [_section(model, given, record, client, root) for model in models]
+    if not given.is_whole:
         print("Not all was measured, so results/serving.json stays as it was.")
     else:
         write(
@@ -107,12 +117,14 @@ def _given(argv: list[str] | None) -> Given:
     parser.add_argument("--only", choices=sorted(_WAYS_TO_READ), help="one of the models")
     parser.add_argument("--without-peers", action="store_true", help="this server alone")
     parser.add_argument("--seconds", type=float, default=3.0, help="for each measurement")
+    parser.add_argument("--rows", type=int, nargs="+", default=ROWS, help="rows in a request")
+    parser.add_argument("--concurrency", type=int, nargs="+", default=CONCURRENCIES)
     parser.add_argument("--pairs", type=int, default=3, help="measurements with and without log")
     given = parser.parse_args(argv)
     return Given(
         models=(_WAYS_TO_READ[given.only],) if given.only else tuple(_WAYS_TO_READ.values()),
-        rows=ROWS,
-        concurrencies=(1, TOP) if given.quick else CONCURRENCIES,
+        rows=tuple(given.rows),
+        concurrencies=(1, TOP) if given.quick else tuple(given.concurrency),
         seconds=1.0 if given.quick else given.seconds,
         pairs=1 if given.quick else given.pairs,
         peers=not given.without_peers,
@@ -226,11 +238,14 @@ def _compared(loads: dict[tuple[str, int, int], Load], given: Given) -> Iterator
                 what = f"{name}, {rows}, {concurrency} at a time"
                 tails = f"p50 {load.p50_ms:.2f} ms, p99 {load.p99_ms:.2f} ms"
                 yield figure(what, [load.requests_per_second], "requests/s", digits=1, note=tails)
-        top = {name: loads[name, count, TOP].requests_per_second for name in names}
-        if MLFLOW not in top:
+        top = {name: loads[name, count, given.top].requests_per_second for name in names}
+        if MLFLOW not in top or 1 not in given.concurrencies:
             continue
         ratio = figure(
-            f"{LOGGED}, over {MLFLOW}, {rows}, {TOP} at a time", [top[LOGGED] / top[MLFLOW]], "x", digits=2
+            f"{LOGGED}, over {MLFLOW}, {rows}, {given.top} at a time",
+            [top[LOGGED] / top[MLFLOW]],
+            "x",
+            digits=2,
         )
         yield at_least(ratio, TIMES_MLFLOW, f"at least {TIMES_MLFLOW:g} times")
         ours, theirs = (loads[name, count, 1].p50_ms for name in (LOGGED, MLFLOW))
@@ -241,7 +256,7 @@ def _compared(loads: dict[tuple[str, int, int], Load], given: Given) -> Iterator
         mlserver = {name: top[name] for name in (INVOCATIONS, V2) if name in top}
         if mlserver:
             best = max(mlserver, key=lambda name: mlserver[name])
-            what = f"{LOGGED}, over the better MLServer, {rows}, {TOP} at a time"
+            what = f"{LOGGED}, over the better MLServer, {rows}, {given.top} at a time"
             ratio = figure(what, [top[LOGGED] / top[best]], "x", digits=2, note=f"The better one: {best}.")
             yield at_least(ratio, TIMES_MLSERVER, f"at least {TIMES_MLSERVER:g} times")
 
@@ -253,10 +268,12 @@ def _cost_of_log(servers: list[Server], count: int, given: Given) -> Iterator[Ro
     for number in range(given.pairs):
         # The order changes, so that a machine that becomes slower or faster favours neither.
         order = (logged, unlogged) if number % 2 == 0 else (unlogged, logged)
-        rates = {one.name: _measured(one.request(count), TOP, given).requests_per_second for one in order}
+        rates = {
+            one.name: _measured(one.request(count), given.top, given).requests_per_second for one in order
+        }
         shares.append(rates[LOGGED] / rates[UNLOGGED])
     rows = "1 row" if count == 1 else f"{count} rows"
-    row = figure(f"requests/s with log over without, {rows}, {TOP} at a time", shares, "x", digits=3)
+    row = figure(f"requests/s with log over without, {rows}, {given.top} at a time", shares, "x", digits=3)
     each = ", ".join(f"{share:.3f}" for share in shares)
     print(f"with log over without, {rows}: {statistics.median(shares):.3f} of {each}", flush=True)
     yield at_least(row, SHARE_WITH_LOG, "the log costs at most 10 %")

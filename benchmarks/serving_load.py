@@ -81,7 +81,9 @@ def measure(target: Target, *, concurrency: int, seconds: float) -> Load:
     RuntimeError
         If the client itself failed.
     """
-    load = _wrk(target, concurrency, seconds) if shutil.which("wrk") else _own(target, concurrency, seconds)
+    # `wrk` takes whole seconds.
+    by_wrk = seconds >= 1 and client_name() == "wrk"
+    load = _wrk(target, concurrency, seconds) if by_wrk else _own(target, concurrency, seconds)
     if not load.requests:
         raise RuntimeError(f"{target.url} answered nothing within {seconds:g} seconds.")
     return load

@@ -21,6 +21,7 @@ from databricks_monitoring.model_registry import ModelRegistry
 from databricks_monitoring.names import SchemaName
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from databricks.sdk import WorkspaceClient
@@ -76,20 +77,24 @@ class BenchmarkModel:
         return json.dumps({"parameters": {"content_type": "pd"}, "inputs": inputs}).encode()
 
 
-def register(client: WorkspaceClient, downloads: Path) -> list[BenchmarkModel]:
-    """Train and register both models in the workspace; return them with their files downloaded."""
+def register(client: WorkspaceClient, downloads: Path, names: Iterable[str]) -> list[BenchmarkModel]:
+    """Train and register models in the workspace; return them with their files downloaded."""
     SqlClient(client).execute(f"CREATE CATALOG IF NOT EXISTS `{SCHEMA.catalog}`")
     SqlClient(client).execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA.quoted}")
-    models = []
-    for name, version, rows in (_demo(client), _plain(client)):
-        folder = _downloaded(name, version, downloads)
-        schema = Model.load(str(folder)).get_input_schema()
-        columns = {column["name"]: column["type"] for column in schema.to_dict()}
-        models.append(BenchmarkModel(name, version, folder, columns, rows))
-    return models
+    return [_registered(client, name, downloads) for name in names]
 
 
-def _demo(client: WorkspaceClient) -> tuple[str, str, list[list[Any]]]:
+def _registered(client: WorkspaceClient, name: str, downloads: Path) -> BenchmarkModel:
+    version, rows = {MODEL: _demo, PLAIN: _plain}[name](client)
+    folder = downloads / name
+    folder.mkdir(parents=True)
+    mlflow.artifacts.download_artifacts(f"models:/{SCHEMA}.{name}/{version}", dst_path=str(folder))
+    schema = Model.load(str(folder)).get_input_schema()
+    columns = {column["name"]: column["type"] for column in schema.to_dict()}
+    return BenchmarkModel(name, version, folder, columns, rows)
+
+
+def _demo(client: WorkspaceClient) -> tuple[str, list[list[Any]]]:
     """Train the demo's pipeline: one-hot encoded categories, then LightGBM."""
     characters = make_characters(TRAINED_ON, seed=SEED)
     at = TRAINED_ON // 2
@@ -100,10 +105,10 @@ def _demo(client: WorkspaceClient) -> tuple[str, str, list[list[Any]]]:
     _, version = train_and_register(train, test, SCHEMA, client)
     # As JSON knows them: missing values are null.
     rows = json.loads(characters[list(FEATURES)].head(1000).to_json(orient="values"))
-    return MODEL, version, rows
+    return version, rows
 
 
-def _plain(client: WorkspaceClient) -> tuple[str, str, list[list[Any]]]:
+def _plain(client: WorkspaceClient) -> tuple[str, list[list[Any]]]:
     """Train LightGBM alone on numbers, logged in MLflow's own flavor for it."""
     rng = np.random.default_rng(SEED)
     names = [f"feature_{number:02d}" for number in range(FEATURE_COUNT)]
@@ -116,11 +121,4 @@ def _plain(client: WorkspaceClient) -> tuple[str, str, list[list[Any]]]:
         logged = tracker.log_model_artifacts(model=model, X_sample=features.head(100))
     registry = ModelRegistry(catalog=SCHEMA.catalog, schema=SCHEMA.schema, client=client)
     version = registry.register_model(model_uri=logged.model_uri, model_name=PLAIN)
-    return PLAIN, str(version.version), features.head(1000).round(6).to_numpy().tolist()
-
-
-def _downloaded(name: str, version: str, downloads: Path) -> Path:
-    folder = downloads / name
-    folder.mkdir(parents=True)
-    mlflow.artifacts.download_artifacts(f"models:/{SCHEMA}.{name}/{version}", dst_path=str(folder))
-    return folder
+    return str(version.version), features.head(1000).round(6).to_numpy().tolist()
