@@ -46,7 +46,8 @@ def _compare(
     running: Running, endpoint: str, fill: Callable[[], None], free: Callable[[], None]
 ) -> tuple[set[str], set[str]]:
     """Ask before, while and after the disk is full; return who was answered and who was refused."""
-    answered, refused = set(), set()
+    answered: set[str] = set()
+    refused: set[str] = set()
 
     def ask(names: list[str]) -> None:
         for name in names:

@@ -172,7 +172,9 @@ class PayloadLog:
 
     def commit_failed(self, error: BaseException) -> None:
         """Note why a commit failed, and when to try again: later each time."""
-        message = f"Answers are recorded but cannot be committed: {type(error).__name__}: {error}"
+        # What delta-rs says may go on with a backtrace.
+        reason = str(error).partition("\n")[0]
+        message = f"Answers are recorded but cannot be committed: {type(error).__name__}: {reason}"
         if message != self._commit_error:
             # Once for each trouble: it is tried again and again.
             logger.warning("%s: %s", self.table, message)
