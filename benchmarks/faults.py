@@ -313,8 +313,8 @@ def recorded(counted: dict[str, Counter[str]]) -> Section:
         description=(
             "Four clients ask an endpoint while its inference table is read and optimized; SIGKILL ends the "
             "workspace at a random moment, when a segment of the log was just ended, or when a commit has "
-            "just appeared, or it ends the model's process. After each round the rows of the table are compared "
-            "with what the clients were answered: every answered request once, with its status."
+            "just appeared, or it ends the model's process. After each round the rows of the table are "
+            "compared with what the clients were answered: every answered request once, with its status."
         ),
         rows=tuple(rows),
     )
