@@ -31,9 +31,9 @@ def _act(actions: set[str]) -> None:
     if "hang" in actions:
         time.sleep(600)
     if "leak" in actions:
-        for _ in range(60):
-            KEPT.append(bytearray(b"x") * (50 << 20))
-            time.sleep(0.02)
+        for _ in range(100):
+            KEPT.append(bytearray(b"x") * (20 << 20))
+            time.sleep(0.01)
     if "die" in actions:
         os._exit(3)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -58,15 +59,18 @@ def test_a_model_that_dies_is_started_again(served: Running, client: WorkspaceCl
     # A request that comes meanwhile waits for the model.
     started = int(served.ask(rough, _doing("start")).json["predictions"][0])
     assert psutil.pid_exists(started)
-    log = client.serving_endpoints.build_logs(rough, "one").logs
-    assert "exit code 3. Starting again in 0.5 seconds." in log
+
+    def pauses() -> list[float]:
+        log = client.serving_endpoints.build_logs(rough, "one").logs
+        return [
+            float(found) for found in re.findall(r"exit code 3\. Starting again in ([\d.]+) seconds", log)
+        ]
+
+    before = pauses()
     assert served.ask(rough, _doing("die")).status == 500
     until(lambda: _gone(started), seconds=5)
-
-    def second_pause() -> bool:
-        return "Starting again in 1 seconds." in client.serving_endpoints.build_logs(rough, "one").logs
-
-    until(second_pause, seconds=5)
+    until(lambda: len(pauses()) > len(before), seconds=5)
+    assert pauses()[-1] == min(2 * before[-1], 0.8)
 
     def logged() -> dict[str, int]:
         rows = served.payloads("rough_payload", expect=1)
@@ -87,8 +91,8 @@ def test_a_model_that_leaks_is_ended_before_the_machine_is_full(
 ) -> None:
     answer = served.ask(rough, _doing("leak"))
     assert answer.status == 500
-    assert "more than the 1500 MiB it may use" in answer.json["message"]
-    assert "more than the 1500 MiB it may use" in (_state(client, rough).deployment_state_message or "")
+    assert "more than the 800 MiB it may use" in answer.json["message"]
+    assert "more than the 800 MiB it may use" in (_state(client, rough).deployment_state_message or "")
     assert served.ask("basic", _ROW).status == 200
     assert served.ask(rough, _ROW).json == {"predictions": [2.0]}
 
