@@ -14,3 +14,12 @@ def test_frames_are_cut_wherever_the_stream_is() -> None:
         reader = FrameReader()
         pieces = [stream[start : start + step] for start in range(0, len(stream), step)]
         assert [frame for piece in pieces for frame in reader.feed(piece)] == frames
+
+
+def test_a_large_frame_is_gathered_piece_by_piece() -> None:
+    frames = [Frame(1, {}, b"x" * 3_000_000), Frame(2, {}, b"y")]
+    stream = b"".join(frame.encode() for frame in frames)
+    reader = FrameReader()
+    found = [list(reader.feed(stream[start : start + 65536])) for start in range(0, len(stream), 65536)]
+    assert [frame for piece in found for frame in piece] == frames
+    assert [len(piece) for piece in found] == [0] * (len(found) - 1) + [2]
