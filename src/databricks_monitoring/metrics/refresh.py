@@ -98,7 +98,11 @@ class RefreshReport:
 
 def warm_up() -> None:
     """Import what the first refresh would otherwise wait for, more than a second."""
+    import pyarrow as pa  # noqa: PLC0415 - beside the next
     import scipy.stats  # noqa: F401, PLC0415 - imported for the import
+
+    # Arrow looks for pandas when it first hands out an array.
+    pa.array([0]).to_numpy(zero_copy_only=False)
 
 
 def refresh(

@@ -90,11 +90,13 @@ def column_from_arrow(array: pa.ChunkedArray) -> Column:
         whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], type=kind)
     valid = None if whole.null_count == 0 else pc.is_valid(whole).to_numpy(zero_copy_only=False)
     if pa.types.is_boolean(kind):
-        whole = whole.cast(pa.int64())
+        whole, kind = whole.cast(pa.int64()), pa.int64()
     elif not (pa.types.is_int64(kind) or pa.types.is_float64(kind)):
         raise UnsupportedColumnError(f"The engine handed over a column of type {kind}.")
-    plain = whole if valid is None else whole.fill_null(0)
-    return NumberColumn(plain.to_numpy(zero_copy_only=False), valid)
+    if valid is not None:
+        # The same memory without its marks of NULL: whatever lies under them is never looked at.
+        whole = pa.Array.from_buffers(kind, len(whole), [None, whole.buffers()[1]], offset=whole.offset)
+    return NumberColumn(whole.to_numpy(zero_copy_only=False), valid)
 
 
 def _items(array: pa.ChunkedArray) -> ItemColumn:

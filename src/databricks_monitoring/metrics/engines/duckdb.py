@@ -266,10 +266,15 @@ class DuckDBEngine:
         asked = list(dict.fromkeys(projections.values()))
         picked = [f'{sql} AS "{position}"' for position, sql in enumerate(asked)]
         table = self._arrow(f"SELECT {', '.join([MICROS, *picked])} FROM {_ROWS}{self._where(span)}")  # noqa: S608
-        micros = whole_numbers(table.column(0)) if self._micros else None
+        count, waiting = table.num_rows, dict(enumerate(table.columns))
+        del table
+        times = waiting.pop(0)
+        micros = whole_numbers(times) if self._micros else None
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-            read = dict(zip(asked, threads.map(column_from_arrow, table.columns[1:]), strict=True))
-        return Rows(table.num_rows, micros, {name: read[sql] for name, sql in projections.items()})
+            # Each is let go as soon as its array is made, which is often a copy.
+            made = threads.map(lambda at: column_from_arrow(waiting.pop(at)), range(1, len(asked) + 1))
+            read = dict(zip(asked, made, strict=True))
+        return Rows(count, micros, {name: read[sql] for name, sql in projections.items()})
 
     def window_start(self, calendar: Calendar) -> str:
         """Return the SQL of the start of a row's window."""

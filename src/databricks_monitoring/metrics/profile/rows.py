@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from databricks_monitoring.metrics.slices import Slicing
     from databricks_monitoring.metrics.windows import Calendar
 
-VALUES_AT_ONCE = 32_000_000
+VALUES_AT_ONCE = 24_000_000
 """Values held in memory at once (8 bytes each), unless one window of one column has more."""
 
 PROFILES_AT_ONCE = 20_000
