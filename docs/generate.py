@@ -97,6 +97,7 @@ def commands() -> str:
     at = calls.index(("databricks-monitoring",)) + 1
     calls[at:at] = [
         ("databricks-monitoring", "demo"),
+        ("databricks-monitoring", "refresh"),
         *(("databricks-monitoring", "local", name) for name in LOCAL_COMMANDS),
     ]
     parts = ["# Commands\n"]
