@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from json.encoder import encode_basestring_ascii
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 import pyarrow.json
@@ -49,8 +48,7 @@ _RECORD_SCHEMA = pa.schema(
 )
 
 
-@dataclass(frozen=True)
-class PayloadRecord:
+class PayloadRecord(NamedTuple):
     """One answered request.
 
     Attributes
@@ -110,11 +108,25 @@ class PayloadRecord:
 
     def text(self) -> bytes:
         """Return the record as JSON."""
-        return json.dumps(self.__dict__, separators=(",", ":")).encode()
+        # Written field by field: it is made for every request, and a general encoder takes twice as long.
+        duration = self.execution_duration_ms
+        return (
+            f'{{"databricks_request_id":{_quoted(self.databricks_request_id)},'
+            f'"client_request_id":{_quoted(self.client_request_id)},'
+            f'"request_time_us":{self.request_time_us},"status_code":{self.status_code},'
+            f'"execution_duration_ms":{"null" if duration is None else duration},'
+            f'"request":{_quoted(self.request)},"response":{_quoted(self.response)},'
+            f'"logging_error_codes":[{",".join(map(_quoted, self.logging_error_codes))}],'
+            f'"served_entity_id":{_quoted(self.served_entity_id)},"requester":{_quoted(self.requester)}}}'
+        ).encode()
 
     def line(self) -> bytes:
         """Return the record as one line of a segment file."""
         return framed(self.text())
+
+
+def _quoted(text: str | None) -> str:
+    return "null" if text is None else encode_basestring_ascii(text)
 
 
 def _storable(text: str | None) -> str | None:

@@ -79,6 +79,14 @@ def test_a_record_becomes_a_row() -> None:
     assert row["sampling_fraction"] == 1.0
 
 
+def test_a_record_is_written_as_json() -> None:
+    for record in (_record('quoted " and \x00 and é', "c"), _record("a")._replace(request=None)):
+        assert json.loads(record.text()) == record._asdict()
+    wrong = _record("a")._replace(logging_error_codes=["ONE", "TWO"], execution_duration_ms=None)
+    assert json.loads(wrong.text()) == wrong._asdict()
+    assert b"\n" not in wrong.line()[:-1]
+
+
 def test_too_large_a_payload_is_null_with_a_code() -> None:
     record = PayloadRecord.of(
         request_id="a",
