@@ -152,19 +152,24 @@ _UNKNOWN = """LEFT ANTI JOIN {table} AS known
       AND known.`timestamp` < :rows_until"""
 """Leaves out, before anything is parsed, what is rows already: all rows of a payload come in one commit."""
 
+# Searching a text for a key costs far less than parsing it, and most requests have one key.
 _CLASSIFIED = """
   WITH payloads AS ({payloads}),
   fields AS (
     SELECT
       *,
       from_json(
-        coalesce(
-          get_json_object(request, '$.dataframe_split.columns'), get_json_object(request, '$.columns')
-        ),
+        CASE
+          WHEN request LIKE '%"dataframe_split"%' THEN get_json_object(request, '$.dataframe_split.columns')
+          WHEN request LIKE '%"columns"%' THEN get_json_object(request, '$.columns')
+        END,
         'ARRAY<STRING>'
       ) AS split_columns,
       from_json(
-        coalesce(get_json_object(request, '$.dataframe_split.data'), get_json_object(request, '$.data')),
+        CASE
+          WHEN request LIKE '%"dataframe_split"%' THEN get_json_object(request, '$.dataframe_split.data')
+          WHEN request LIKE '%"columns"%' THEN get_json_object(request, '$.data')
+        END,
         'ARRAY<ARRAY<STRING>>'
       ) AS split_data,
       coalesce(

@@ -17,13 +17,17 @@ USING (
     SELECT
       *,
       from_json(
-        coalesce(
-          get_json_object(request, '$.dataframe_split.columns'), get_json_object(request, '$.columns')
-        ),
+        CASE
+          WHEN request LIKE '%"dataframe_split"%' THEN get_json_object(request, '$.dataframe_split.columns')
+          WHEN request LIKE '%"columns"%' THEN get_json_object(request, '$.columns')
+        END,
         'ARRAY<STRING>'
       ) AS split_columns,
       from_json(
-        coalesce(get_json_object(request, '$.dataframe_split.data'), get_json_object(request, '$.data')),
+        CASE
+          WHEN request LIKE '%"dataframe_split"%' THEN get_json_object(request, '$.dataframe_split.data')
+          WHEN request LIKE '%"columns"%' THEN get_json_object(request, '$.data')
+        END,
         'ARRAY<ARRAY<STRING>>'
       ) AS split_data,
       coalesce(
