@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -120,8 +121,14 @@ def on_spark(monitored: Monitored, remote: str | None) -> RefreshReport:
                 SparkEngine(spark, tables), monitored.definition, now=now, created_at=monitored.created_at
             )
     except PySparkException as error:
-        where = remote or "the Spark session"
-        raise MetricError(f"{where}: {str(error).strip()[:2000]}") from error
+        where, said = remote or "the Spark session", str(error).strip()
+        lacking = re.search(r"ModuleNotFoundError: No module named '([\w.]+)'", said)
+        if lacking:
+            raise MetricError(
+                f"The workers of {where} have no {lacking[1]}. Install databricks_monitoring[metrics] on them, "
+                "in the same version as here."
+            ) from error
+        raise MetricError(f"{where}: {said[:2000]}") from error
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,17 +22,12 @@ def sail_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def sail(sail_address: str) -> Iterator[Any]:
     """Return a session on Sail, which reads and writes Delta tables."""
-    with warnings.catch_warnings():
-        # Its own words about pandas 3, which nothing here gives it.
-        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
-        with sessions.session(sail_address) as spark:
-            yield spark
+    with sessions.session(sail_address) as spark:
+        yield spark
 
 
 @pytest.fixture(scope="session")
 def pyspark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Return a session on PySpark in local mode, which has Parquet files and no Delta tables."""
-    with sessions.pyspark(tmp_path_factory.mktemp("pyspark")) as address, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
-        with sessions.session(address) as spark:
-            yield spark
+    with sessions.pyspark(tmp_path_factory.mktemp("pyspark")) as address, sessions.session(address) as spark:
+        yield spark

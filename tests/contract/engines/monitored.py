@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
 
 from databricks_monitoring.metrics.definition import CustomMetric, MonitorDefinition
-from databricks_monitoring.metrics.engines.spark import SparkEngine, SparkTables
 from databricks_monitoring.metrics.refresh import RefreshReport, TableLocations, refresh, refresh_with
 
 if TYPE_CHECKING:
@@ -214,6 +213,11 @@ class House:
         return refresh(self.case.definition, locations, now=now, created_at=CREATED)
 
     def on_delta(self, spark: Any, now: datetime = CREATED) -> RefreshReport:  # noqa: ANN401 - a session
+        from databricks_monitoring.metrics.engines.spark import (  # noqa: PLC0415 - not installed everywhere
+            SparkEngine,
+            SparkTables,
+        )
+
         baseline = str(self.baseline) if self.case.baseline is not None else None
         tables = SparkTables(
             str(self.primary), baseline, str(self.root / "spark_profile"), str(self.root / "spark_drift")
@@ -223,6 +227,11 @@ class House:
         )
 
     def on_parquet(self, spark: Any, now: datetime = CREATED) -> RefreshReport:  # noqa: ANN401 - a session
+        from databricks_monitoring.metrics.engines.spark import (  # noqa: PLC0415 - not installed everywhere
+            SparkEngine,
+            SparkTables,
+        )
+
         for name in ("primary", "baseline"):
             if name == "primary" or self.case.baseline is not None:
                 shutil.rmtree(self.root / "files" / name, ignore_errors=True)

@@ -6,10 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-pytest.importorskip(
-    "pyspark.sql", reason="pyspark is not installed: install databricks_monitoring[spark-test]"
-)
-
 from tests.contract.engines.monitored import CASES, House, differences
 
 if TYPE_CHECKING:
