@@ -125,8 +125,8 @@ def on_spark(monitored: Monitored, remote: str | None) -> RefreshReport:
         lacking = re.search(r"ModuleNotFoundError: No module named '([\w.]+)'", said)
         if lacking:
             raise MetricError(
-                f"The workers of {where} have no {lacking[1]}. Install databricks_monitoring[metrics] on them, "
-                "in the same version as here."
+                f"The workers of {where} have no {lacking[1]}. Install databricks_monitoring[metrics] "
+                "on them, in the same version as here."
             ) from error
         raise MetricError(f"{where}: {said[:2000]}") from error
 
