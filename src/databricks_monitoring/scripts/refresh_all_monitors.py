@@ -110,7 +110,7 @@ def _refreshed(
         if unpacked.payloads_quarantined:
             done.append(f"{unpacked.payloads_quarantined} payloads quarantined")
     if config and config.labels:
-        done.append(f"{merge_configured_labels(sql, table, config.labels)} rows labelled")
+        done.append(merge_configured_labels(sql, table, config.labels).words())
     info = monitors.refresh_monitor(str(table), timeout=timeout, unpack_payloads=False)
     seconds = (info.ended - info.started).total_seconds() if info.started and info.ended else 0.0
     done.append(f"refreshed in {seconds:.1f} s")
