@@ -141,9 +141,38 @@ class DriftRows:
         profiles
             The profile rows of both, by their start.
         """
+        return self.of_windows(granularity, {start: before}, profiles)
+
+    def of_windows(
+        self,
+        granularity: str | None,
+        windows: Mapping[int, int | None],
+        profiles: Mapping[int | None, Profile],
+    ) -> Iterator[Compared]:
+        """Return the drift rows of some windows, which takes less than one after the other.
+
+        Parameters
+        ----------
+        windows
+            The starts of the windows, and of those that they are compared with.
+        profiles
+            The profile rows of all of them, by their start.
+        """
+        found = _Pairs()
+        for start, before in windows.items():
+            self._add_window(found, granularity, start, before, profiles)
+        yield from found.rows()
+
+    def _add_window(
+        self,
+        found: _Pairs,
+        granularity: str | None,
+        start: int,
+        before: int | None,
+        profiles: Mapping[int | None, Profile],
+    ) -> None:
         current = profiles[start]
         earlier = profiles.get(before, {}) if before is not None else {}
-        found = _Pairs()
         for key, row in current.items():
             base: Cells = {
                 "window": self._window(granularity, start),
@@ -167,7 +196,6 @@ class DriftRows:
             if compared is not None:
                 pair = (self._as_in_baseline(once), compared)
                 found.add(base | {"drift_type": "BASELINE"}, (row, compared), pair)
-        yield from found.rows()
 
     def _baseline_row(self, key: Key) -> ProfileRow | None:
         model = key.model_id if key.model_id in self._baseline_models else ALL_MODELS

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _ROWS_AT_ONCE = 10_000
 """Profile rows held in memory at once (8 kB each, their quantiles), unless one window has more."""
 
+_PARTS_A_THREAD = 4
+"""How often a thread takes windows to compare: many windows at once take less time than one by one."""
+
 _START = 'epoch_us("window"."start")'
 
 
@@ -149,16 +152,19 @@ def _drift_rows(
             where = f"log_type = 'INPUT' AND granularity {size} AND {_START} IN ({', '.join(map(str, both))})"
             profiles = _read(connection, wanted, besides, where)
 
-            def of_window(
-                start: int,
+            def of_some(
+                starts: list[int],
                 granularity: str | None = granularity,
                 profiles: dict[int | None, Profile] = profiles,
             ) -> list[Compared]:
-                earlier = wanted.before.get(granularity, {}).get(start)
-                return list(rows.of_window(granularity, start, earlier, profiles))
+                earlier = wanted.before.get(granularity, {})
+                windows = {start: earlier.get(start) for start in starts}
+                return list(rows.of_windows(granularity, windows, profiles))
 
+            length = max(1, len(chunk) // (_PARTS_A_THREAD * (os.cpu_count() or 1)))
+            some = [chunk[at : at + length] for at in range(0, len(chunk), length)]
             with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-                yield from map(wanted.custom.added, threads.map(of_window, chunk))
+                yield from map(wanted.custom.added, threads.map(of_some, some))
 
 
 def _chunks(counts: dict[int, int], starts: Sequence[int]) -> Iterator[list[int]]:
