@@ -1,6 +1,6 @@
 """The engine beside NannyML, Evidently and whylogs, on the same rows in one run.
 
-    python benchmarks/peers.py [--rows 1000000] [--repeat 5] [--seconds 120] [--peer NAME ...]
+    python benchmarks/peers.py [--rows 1000000] [--repeat 5] [--seconds 100] [--peer NAME ...]
 
 A peer runs until it has run `--repeat` times or for `--seconds`, at least once. One that is not installed
 (`python benchmarks/peers/install.py`) is skipped, and the page says so.
@@ -94,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=120, help="of one peer's runs")
+    parser.add_argument("--seconds", type=float, default=100, help="of one peer's runs")
     parser.add_argument("--peer", action="append", choices=[peer.name for peer in PEERS])
     parser.add_argument("--name", default="peers", help="of the result file")
     given = parser.parse_args(argv)

@@ -114,7 +114,7 @@ def main(argv: list[str] | None = None) -> int:
         print("docs/performance.md is out of date; run python benchmarks/report.py")
         return 1
     wanted.write_text(text, encoding="utf-8")
-    print("Wrote docs/performance.md")
+    print(f"Wrote {wanted.name}")
     return 0
 
 
