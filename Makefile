@@ -54,6 +54,7 @@ bench: setup
 	@echo "The engine"; $(BIN)/python benchmarks/engine.py
 	@echo "Its peers"; $(BIN)/python benchmarks/peers.py
 	@echo "The model server"; $(BIN)/python benchmarks/serving.py
+	@echo "Unpacking"; $(BIN)/python benchmarks/unpacking.py
 	@$(BIN)/python benchmarks/report.py
 
 lint: setup
