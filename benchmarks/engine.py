@@ -41,13 +41,13 @@ NEW_DAY_SHARE, NEW_DAY_SECONDS = 0.05, 0.3
 
 WORK = """\
 20 numeric columns (normal, lognormal, uniform, counts, whole numbers of few and of many values, zero
-inflated, heavy-tailed, rounded, two-peaked), 5 categorical ones of 3, 8, 25, 100 and 500 values, 3 % NULL in
-each, a timestamp, a model id, a prediction and a label. The log is a Delta table of one file a day in order of
-arrival, 2 % of the rows late by up to six hours; the model is replaced by its next version in the middle. The
-baseline has a tenth of the rows. A full refresh is that of an inference log monitor (classification) from
-nothing: profiles of every window of the log, of each model and of the baseline, model quality, and drift
-against the window before and against the baseline, all statistics, both tables written as Delta. Imports are
-done before the clock starts; memory is that of the whole process."""
+inflated, heavy-tailed, rounded, two-peaked), 5 categorical ones of 3, 8, 25, 100 and 500 values, 3 % NULL
+in each, a timestamp, a model id, a prediction and a label. The log is a Delta table of one file a day in
+order of arrival, 2 % of the rows late by up to six hours; the model is replaced by its next version in the
+middle. The baseline has a tenth of the rows. A full refresh is that of an inference log monitor
+(classification) from nothing: profiles of every window of the log, of each model and of the baseline, model
+quality, and drift against the window before and against the baseline, all statistics, both tables written
+as Delta. Imports are done before the clock starts; memory is that of the whole process."""
 
 
 @dataclass(frozen=True)
@@ -252,12 +252,13 @@ def _cost(many: list[Measured], few: list[Measured]) -> str:
     more = _profile_rows(many) - _profile_rows(few)
     each = 1e6 * taken / max(1, more)
     return (
-        f"Bounded by the rows that are written, not by those that are read: {each:.0f} microseconds for each "
-        f"of {more:,} more profile rows of 1000 quantiles and its two drift rows. A profile shows the time in "
-        "comparing quantiles and categories, in rows as Python objects, and in turning these into Arrow. "
-        "Tried, and kept: comparing a window with one model once for both of its names, comparing the "
-        "quantiles of many windows in one pass, series instead of sums for p-values. Not done yet: making "
-        "rows column by column, and sorting a coarse window from the finer ones' sorted columns."
+        f"Bounded by the rows that are written, not by those that are read: {each:.0f} microseconds for "
+        f"each of {more:,} more profile rows of 1000 quantiles and its two drift rows. A profile shows "
+        "the time in comparing quantiles and categories, in rows as Python objects, and in turning these "
+        "into Arrow. Tried, and kept: comparing a window with one model once for both of its names, "
+        "comparing the quantiles of many windows in one pass, series instead of sums for p-values. Not "
+        "done yet: making rows column by column, and sorting a coarse window from the finer ones' sorted "
+        "columns."
     )
 
 
