@@ -22,7 +22,7 @@ from databricks_monitoring.metrics.metric_table import (
 from databricks_monitoring.metrics.windows import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from databricks_monitoring.metrics.metric_table import State
@@ -110,7 +110,7 @@ class DeltaMetricTable:
 
     def replace(
         self,
-        rows: Iterable[Sequence[Mapping[str, object]]],
+        rows: Iterable[pa.RecordBatch],
         replaced: RowsToReplace | None,
         state: State,
     ) -> int:
@@ -119,7 +119,7 @@ class DeltaMetricTable:
         Parameters
         ----------
         rows
-            Lists of rows, each a cell by column; what is not there is NULL.
+            Batches of rows in the table's schema.
         replaced
             The rows that go, every new row among them; None for all.
         state
@@ -137,8 +137,8 @@ class DeltaMetricTable:
             nonlocal written
             try:
                 for part in rows:
-                    written += len(part)
-                    yield pa.RecordBatch.from_pylist(part, schema=self.schema)
+                    written += part.num_rows
+                    yield part
             except Exception as error:
                 failure.append(error)
                 raise

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from databricks_monitoring.metrics.drift.rows import START, DriftRows, columns_read, profiles_of
 from databricks_monitoring.metrics.engines import delta_scan
 from databricks_monitoring.metrics.engines.delta_metric_table import DeltaMetricTable
@@ -17,11 +19,10 @@ from databricks_monitoring.metrics.profile.rows import ProfileRows
 from databricks_monitoring.metrics.windows import Calendar, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     import duckdb
-    import pyarrow as pa
 
     from databricks_monitoring.metrics.drift.rows import Compared, Profile
     from databricks_monitoring.metrics.engines.protocol import Drifting, Profiling
@@ -83,7 +84,7 @@ class OneMachine:
         """Put profile rows in the place of others, in one commit."""
         makers = [(each, _profile_rows(each)) for each in wanted]
         made = chain.from_iterable(_made(each, rows) for each, rows in makers)
-        written = table.replace(made, replaced, state)
+        written = table.replace(_batches(made, table.schema), replaced, state)
         unprofiled = {
             f"baseline.{name}" if each.log_type == "BASELINE" else name: why
             for each, rows in makers
@@ -102,12 +103,17 @@ class OneMachine:
         """Put drift rows in the place of others, in one commit, and return how many."""
         with connect() as connection:
             connection.execute(f"CREATE VIEW profile AS {delta_scan.scan(profile.delta)}")
-            return table.replace(_drift_rows(connection, profile, wanted), replaced, state)
+            made = _drift_rows(connection, profile, wanted)
+            return table.replace(_batches(made, table.schema), replaced, state)
 
     def close(self) -> None:
         """Release the connections."""
         for opened in self._opened:
             opened.close()
+
+
+def _batches(rows: Iterable[list[Cells]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    return (pa.RecordBatch.from_pylist(some, schema=schema) for some in rows)
 
 
 def _profile_rows(wanted: Profiling[DeltaSnapshot]) -> ProfileRows:
