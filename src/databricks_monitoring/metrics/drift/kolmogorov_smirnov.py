@@ -27,7 +27,8 @@ def ks_statistics(current: Floats, comparison: Floats) -> Floats:
     """
     k, m = current.shape[1], comparison.shape[1]
     together = np.concatenate([current, comparison], axis=1)
-    order = np.argsort(together, axis=1)
+    # A stable sort takes two ascending runs for what they are, and merges them.
+    order = np.argsort(together, axis=1, kind="stable")
     values = np.take_along_axis(together, order, axis=1)
     difference = np.cumsum(np.where(order < k, np.int32(m), np.int32(-k)), axis=1, dtype=np.int32)
     # At the end the difference is 0, so the last value need not be looked at.
