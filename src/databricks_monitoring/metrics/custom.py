@@ -323,9 +323,7 @@ class DriftMetrics:
             raise InvalidValueError(_where(metric), metric.definition, expected)
         return _cast(metric, duckdb_sql(tree, _where(metric))), sorted(used)
 
-    def computed(
-        self, profiles: pa.Table, current: Integers, comparison: Integers
-    ) -> dict[str, pa.Array]:
+    def computed(self, profiles: pa.Table, current: Integers, comparison: Integers) -> dict[str, pa.Array]:
         """Return the custom metrics of drift rows, NULL on rows of columns that one is not for.
 
         Parameters

@@ -13,7 +13,7 @@ from databricks_monitoring.metrics.drift.runs import lengths, places, summed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from databricks_monitoring.metrics.arrays import Flags, Floats, Integers
+    from databricks_monitoring.metrics.arrays import Floats, Integers
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,9 @@ def aligned(current: Frequencies, comparison: Frequencies) -> tuple[Floats, Floa
     ([3.0, 1.0, 0.0], [2.0, 0.0, 0.0])
     """
     code = {item: at for at, item in enumerate(sorted(current.items.keys() | comparison.items.keys()))}
-    sides = [sorted((code[item], times) for item, times in one.items.items()) for one in (current, comparison)]
+    sides = [
+        sorted((code[item], times) for item, times in one.items.items()) for one in (current, comparison)
+    ]
     flat = np.array([pair for side in sides for pair in side], dtype=np.int64).reshape(-1, 2)
     lists = ItemLists(
         np.array([current.count, comparison.count]),
@@ -138,39 +140,28 @@ def aligned(current: Frequencies, comparison: Frequencies) -> tuple[Floats, Floa
     return found.current, found.comparison
 
 
-def _with_rest(
-    lists: ItemLists, side: Integers, other: Integers, listed: Floats, starts: Integers
-) -> Floats:
+def _with_rest(lists: ItemLists, side: Integers, other: Integers, listed: Floats, starts: Integers) -> Floats:
     """Return the first of two sides' counts with what is not listed, the rest in each pair's last place."""
-    found = listed[0].copy()
-    rest = lists.counts[side] - summed(listed[0], starts)
+    found: Floats = listed[0].copy()
+    rest = np.maximum(0.0, lists.counts[side] - summed(found, starts))
     cut = (rest > 0) & (lists.sizes[side] >= FREQUENT_ITEMS_AT_MOST)
     if cut.any():
-        _add_unlisted(lists, side, other, listed, starts, found, cut)
-    last = np.append(starts[1:], len(found)) - 1
-    found[last] = np.maximum(0.0, lists.counts[side] - summed(found, starts))
+        sizes = lengths(starts, len(found))
+        least = np.minimum.reduceat(np.where(listed[0] > 0, listed[0], np.inf), starts)
+        counts = lists.counts[side], lists.counts[other]
+        wanted = _unlisted(listed, counts, np.where(cut, np.minimum(rest, least), 0.0), sizes)
+        total = summed(wanted, starts)
+        scale = np.divide(rest, total, out=np.ones_like(rest), where=total > rest)
+        found += wanted * np.repeat(scale, sizes)
+        # Where all the rest is given to items nothing is left, not even by rounding.
+        rest = np.maximum(0.0, rest - total)
+    found[np.append(starts[1:], len(found)) - 1] = rest
     return found
 
 
-def _add_unlisted(
-    lists: ItemLists,
-    side: Integers,
-    other: Integers,
-    listed: Floats,
-    starts: Integers,
-    found: Floats,
-    cut: Flags,
-) -> None:
-    """Add what the other side's items may count for on a side whose list was cut."""
-    sizes = lengths(starts, len(found))
+def _unlisted(listed: Floats, counts: tuple[Integers, Integers], most: Floats, sizes: Integers) -> Floats:
+    """Return how often, at most, items that only the second side lists may occur on the first."""
     mine, theirs = listed
-    rest = lists.counts[side] - summed(mine, starts)
-    least = np.minimum.reduceat(np.where(mine > 0, mine, np.inf), starts)
-    most_unlisted = np.minimum(rest, least)
-    # In the order of a division before a multiplication, as for one pair.
-    wanted = theirs / np.repeat(lists.counts[other], sizes) * np.repeat(lists.counts[side], sizes)
-    wanted = np.minimum(wanted, np.repeat(most_unlisted, sizes))
-    wanted = np.where((mine > 0) | ~np.repeat(cut, sizes), 0.0, wanted)
-    total = summed(wanted, starts)
-    scale = np.minimum(1.0, np.divide(rest, total, out=np.ones_like(total), where=total > 0))
-    found += wanted * np.repeat(scale, sizes)
+    share = theirs / np.repeat(counts[1], sizes)
+    nearest = np.minimum(share * np.repeat(counts[0], sizes), np.repeat(most, sizes))
+    return np.where(mine > 0, 0.0, nearest)

@@ -21,7 +21,7 @@ from databricks_monitoring.metrics.drift.wasserstein import wasserstein_distance
 from databricks_monitoring.metrics.tables import TEST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from concurrent.futures import Executor
 
     from databricks_monitoring.metrics.arrays import Flags, Floats, Integers
@@ -76,11 +76,12 @@ def drift_cells(profiles: Profiles, pairs: Pairs, threads: Executor | None = Non
     mine, theirs = once[pairs.current], once[pairs.comparison]
     numeric = profiles.quantiles.there[mine] & profiles.quantiles.there[theirs]
     listed = (profiles.items.sizes[mine] > 0) & (profiles.items.sizes[theirs] > 0)
+    in_turn = threads.map if threads else map
     numbers = _compared(
-        numeric, mine, theirs, _QUANTILES_AT_ONCE, threads, lambda a, b: _numeric(profiles, a, b)
+        numeric, mine, theirs, _Way(lambda a, b: _numeric(profiles, a, b), _QUANTILES_AT_ONCE, in_turn)
     )
     categories = _compared(
-        listed, mine, theirs, _ITEMS_AT_ONCE, threads, lambda a, b: _categorical(profiles, a, b)
+        listed, mine, theirs, _Way(lambda a, b: _categorical(profiles, a, b), _ITEMS_AT_ONCE, in_turn)
     )
     return _plain(profiles, pairs) | {
         "js_distance": categories.column("js"),
@@ -116,14 +117,16 @@ class _Compared:
         return pa.StructArray.from_arrays(parts, fields=list(TEST), mask=parts[0].is_null())
 
 
-def _compared(
-    chosen: Flags,
-    mine: Integers,
-    theirs: Integers,
-    at_once: int,
-    threads: Executor | None,
-    compare: Callable[[Integers, Integers], Statistics],
-) -> _Compared:
+@dataclass(frozen=True)
+class _Way:
+    """How distinct pairs are compared: by what, how many at once, and one block after the other or not."""
+
+    compare: Callable[[Integers, Integers], Statistics]
+    at_once: int
+    blocks: Callable[[Callable[[Integers], Statistics], Iterable[Integers]], Iterable[Statistics]]
+
+
+def _compared(chosen: Flags, mine: Integers, theirs: Integers, way: _Way) -> _Compared:
     """Return statistics of the chosen pairs; the same two rows are compared once."""
     at = np.full(len(chosen), NOWHERE)
     asked = np.flatnonzero(chosen)
@@ -131,12 +134,8 @@ def _compared(
         return _Compared({}, at)
     size = int(theirs.max()) + 1
     keys, at[asked] = np.unique(mine[asked] * size + theirs[asked], return_inverse=True)
-    blocks = [keys[first : first + at_once] for first in range(0, len(keys), at_once)]
-
-    def compared(block: Integers) -> Statistics:
-        return compare(block // size, block % size)
-
-    made = list(threads.map(compared, blocks) if threads else map(compared, blocks))
+    blocks = [keys[first : first + way.at_once] for first in range(0, len(keys), way.at_once)]
+    made = list(way.blocks(lambda block: way.compare(block // size, block % size), blocks))
     return _Compared({name: np.concatenate([block[name] for block in made]) for name in made[0]}, at)
 
 

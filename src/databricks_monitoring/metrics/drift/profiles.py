@@ -63,7 +63,7 @@ class Quantiles:
 
     def equal(self, mine: Integers, theirs: Integers) -> Flags:
         """Return which pairs of rows have the same quantiles, or none on either side."""
-        same = self.there[mine] == self.there[theirs]
+        same: Flags = self.there[mine] == self.there[theirs]
         asked = np.flatnonzero(same & self.there[mine])
         for first in range(0, len(asked), _ROWS_AT_ONCE):
             some = asked[first : first + _ROWS_AT_ONCE]
@@ -146,7 +146,8 @@ class Profiles:
     @property
     def of_baseline(self) -> Flags:
         """Which rows are the baseline's."""
-        return self.windows == len(self.starts)
+        found: Flags = self.windows == len(self.starts)
+        return found
 
     def found(self, windows: Integers, models: Integers, rows: Integers) -> Integers:
         """Return the rows of the same slice and column in other windows or of other models.
@@ -187,7 +188,7 @@ class Profiles:
 
 def _same_items(lists: ItemLists, mine: Integers, theirs: Integers) -> Flags:
     sizes = lists.sizes[mine]
-    same = sizes == lists.sizes[theirs]
+    same: Flags = sizes == lists.sizes[theirs]
     asked = np.flatnonzero(same & (sizes > 0))
     if len(asked):
         a, b = (places(lists.starts[rows[asked]], sizes[asked]) for rows in (mine, theirs))
@@ -234,5 +235,7 @@ def _integers(column: pa.Array | pa.ChunkedArray) -> Integers:
 
 
 def _flags(column: pa.Array | pa.ChunkedArray) -> Flags:
-    found: Flags = column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+    found: Flags = (
+        column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+    )
     return found.astype(np.bool_)

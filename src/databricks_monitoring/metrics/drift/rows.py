@@ -115,14 +115,12 @@ class DriftRows:
     def _before(self, rows: Profiles, windows: Mapping[int, int | None]) -> Integers:
         """Return what window each is compared with, `_NOT_WANTED` for those without drift rows."""
         place = {start: at for at, start in enumerate(rows.starts.tolist())}
-        found = [
-            place.get(windows[start], NOWHERE) if start in windows else _NOT_WANTED for start in place
-        ]
+        found = [place.get(windows[start], NOWHERE) if start in windows else _NOT_WANTED for start in place]
         # The baseline is no window that drift is computed of.
         return np.array([*found, _NOT_WANTED])
 
     def _pairs(self, rows: Profiles, before: Integers) -> Pairs:
-        """Return a row's pair with the window before and then that with the baseline, where there are such."""
+        """Return each row's pair with the window before, if any, then that with the baseline, if any."""
         current = np.flatnonzero(before[rows.windows] != _NOT_WANTED)
         models = rows.models[current]
         earlier = rows.found(before[rows.windows[current]], models, current)
@@ -150,8 +148,7 @@ class DriftRows:
             "window_cmp": windows.take(compared),
             "drift_type": kinds.take(pa.array(pairs.of_baseline.astype(np.int64))),
             **{
-                name: rows.table.column(name).combine_chunks().take(pa.array(pairs.current))
-                for name in names
+                name: rows.table.column(name).combine_chunks().take(pa.array(pairs.current)) for name in names
             },
         }
 

@@ -185,7 +185,7 @@ def _windows(
     table = _read(
         connection,
         wanted,
-        f"log_type = 'INPUT' AND granularity {size} AND \"window\".\"start\" {between} "
+        f'log_type = \'INPUT\' AND granularity {size} AND "window"."start" {between} '
         f"AND {_START} IN ({', '.join(map(str, starts))})",
     )
     found = table.column(START).to_numpy()
