@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlglot
 from sqlglot import expressions as exp
 
@@ -26,6 +28,7 @@ from databricks_monitoring.names import TABLE_ROW, quote
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from databricks_monitoring.metrics.arrays import Integers
     from databricks_monitoring.metrics.definition import CustomMetric, MonitorDefinition
     from databricks_monitoring.metrics.engines.duckdb import DuckDBEngine
     from databricks_monitoring.metrics.profile.cells import Cells
@@ -273,7 +276,7 @@ class Derived:
 
 
 class DriftMetrics:
-    """Adds custom drift metrics to drift rows.
+    """Computes custom drift metrics of pairs of profile rows.
 
     Parameters
     ----------
@@ -320,20 +323,43 @@ class DriftMetrics:
             raise InvalidValueError(_where(metric), metric.definition, expected)
         return _cast(metric, duckdb_sql(tree, _where(metric))), sorted(used)
 
-    def added(self, rows: list[tuple[Cells, Mapping[str, object], Mapping[str, object]]]) -> list[Cells]:
-        """Return drift rows with their custom metrics, from each row's current and comparison metrics."""
+    def computed(self, profiles: pa.Table, current: Integers, comparison: Integers) -> dict[str, pa.Array]:
+        """Return the custom metrics of drift rows, NULL on rows of columns that one is not for.
+
+        Parameters
+        ----------
+        profiles
+            Profile rows: their column names, and the columns that metrics read.
+        current, comparison
+            The places of the two rows that each drift row compares.
+        """
+        found = {}
         for metric, sql, used in self._metrics:
-            chosen = [row for row in rows if row[0]["column_name"] in metric.input_columns]
-            schema = pa.schema([(f"{frame}.{name}", self._schema.field(name).type) for frame, name in used])
-            source = [
-                {f"{frame}.{name}": (current if frame == CURRENT else base).get(name) for frame, name in used}
-                for _, current, base in chosen
-            ]
-            for (row, *_), value in zip(
-                chosen, _evaluated(self._connection, metric, sql, source, schema), strict=True
-            ):
-                row[metric.name] = value
-        return [row for row, *_ in rows]
+            wanted = pc.is_in(profiles.column("column_name"), pa.array(metric.input_columns, pa.string()))
+            chosen = np.flatnonzero(wanted.to_numpy()[current])
+            sides = {CURRENT: pa.array(current[chosen]), BASE: pa.array(comparison[chosen])}
+            read = {f"{frame}.{name}": profiles.column(name).take(sides[frame]) for frame, name in used}
+            values = _over_table(self._connection, metric, sql, pa.table(read))
+            at = np.full(len(current), -1)
+            at[chosen] = np.arange(len(chosen))
+            found[metric.name] = values.take(pa.array(at, mask=at < 0))
+        return found
+
+
+def _over_table(
+    connection: duckdb.DuckDBPyConnection, metric: CustomMetric, sql: str, table: pa.Table
+) -> pa.Array:
+    """Return an expression's value over each row of a table."""
+    kind = tables.custom_metric_type(metric)
+    if not table.num_rows:
+        return pa.nulls(0, kind)
+    # A row number keeps the order.
+    numbered = table.append_column("@row", pa.array(range(table.num_rows)))
+    try:
+        found = connection.from_arrow(numbered).project(f'{sql} AS value, "@row"').order('"@row"')
+        return found.to_arrow_table().column(0).combine_chunks().cast(kind)
+    except duckdb.Error as error:
+        raise MetricError(f"Custom metric {metric.name} cannot be computed: {error}") from error
 
 
 def _evaluated(

@@ -1,4 +1,4 @@
-"""Two lists of frequent items over the same categories."""
+"""Lists of frequent items over the same categories."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from databricks_monitoring.metrics.conventions import FREQUENT_ITEMS_AT_MOST
+from databricks_monitoring.metrics.drift.runs import lengths, places, summed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from databricks_monitoring.metrics.arrays import Floats
+    from databricks_monitoring.metrics.arrays import Floats, Integers
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,81 @@ class Frequencies:
     count: int
     items: Mapping[str, int]
 
-    @property
-    def rest(self) -> int:
-        """How many values are not listed."""
-        return self.count - sum(self.items.values())
+
+@dataclass(frozen=True)
+class ItemLists:
+    """What many profile rows know of categorical columns, one list of items after the other.
+
+    Attributes
+    ----------
+    counts
+        Number of non-null values of each row.
+    starts
+        Where the list of each row starts, and last where the last one ends.
+    codes
+        The items as numbers, ascending within a list.
+    times
+        How often each item occurs.
+    """
+
+    counts: Integers
+    starts: Integers
+    codes: Integers
+    times: Integers
 
     @property
-    def most_unlisted(self) -> int:
-        """How often an unlisted item occurs at most: as often as the least frequent listed one."""
-        return min(self.rest, min(self.items.values(), default=0))
+    def sizes(self) -> Integers:
+        """How many items each row lists."""
+        found: Integers = np.diff(self.starts)
+        return found
+
+
+@dataclass(frozen=True)
+class AlignedCounts:
+    """The counts of both sides of many pairs, the categories of one pair after those of the other.
+
+    Attributes
+    ----------
+    current, comparison
+        Counts over the same categories.
+    starts
+        Where the categories of each pair start.
+    """
+
+    current: Floats
+    comparison: Floats
+    starts: Integers
+
+
+def aligned_pairs(lists: ItemLists, current: Integers, comparison: Integers) -> AlignedCounts:
+    """Return `aligned` of many pairs at once, a pair's last category being all the rest.
+
+    Parameters
+    ----------
+    lists
+        The items of all rows, in the same numbers.
+    current, comparison : ndarray, shape (pairs,)
+        The rows of each pair, which list at least one item each.
+    """
+    sides = (current, comparison)
+    greatest = int(lists.codes.max(initial=0)) + 1
+    at = [places(lists.starts[rows], lists.sizes[rows]) for rows in sides]
+    keys = [
+        np.repeat(np.arange(len(rows)), lists.sizes[rows]) * greatest + lists.codes[found]
+        for rows, found in zip(sides, at, strict=True)
+    ]
+    categories, slots = np.unique(np.concatenate(keys), return_inverse=True)
+    # Every pair has one category more, for the rest.
+    pairs = categories // greatest
+    starts = np.searchsorted(pairs, np.arange(len(current))) + np.arange(len(current))
+    whole = len(categories) + len(current)
+    slots = slots + np.concatenate(keys) // greatest
+    listed = np.zeros((2, whole))
+    listed[0, slots[: len(at[0])]] = lists.times[at[0]]
+    listed[1, slots[len(at[0]) :]] = lists.times[at[1]]
+    mine = _with_rest(lists, current, comparison, listed, starts)
+    theirs = _with_rest(lists, comparison, current, listed[::-1], starts)
+    return AlignedCounts(mine, theirs, starts)
 
 
 def aligned(current: Frequencies, comparison: Frequencies) -> tuple[Floats, Floats]:
@@ -58,15 +125,43 @@ def aligned(current: Frequencies, comparison: Frequencies) -> tuple[Floats, Floa
     >>> a.tolist(), b.tolist()
     ([3.0, 1.0, 0.0], [2.0, 0.0, 0.0])
     """
-    categories = sorted(current.items.keys() | comparison.items.keys())
-    return _counts(current, comparison, categories), _counts(comparison, current, categories)
+    code = {item: at for at, item in enumerate(sorted(current.items.keys() | comparison.items.keys()))}
+    sides = [
+        sorted((code[item], times) for item, times in one.items.items()) for one in (current, comparison)
+    ]
+    flat = np.array([pair for side in sides for pair in side], dtype=np.int64).reshape(-1, 2)
+    lists = ItemLists(
+        np.array([current.count, comparison.count]),
+        np.array([0, len(sides[0]), len(flat)]),
+        flat[:, 0],
+        flat[:, 1],
+    )
+    found = aligned_pairs(lists, np.array([0]), np.array([1]))
+    return found.current, found.comparison
 
 
-def _counts(side: Frequencies, other: Frequencies, categories: list[str]) -> Floats:
-    listed = np.array([side.items.get(item, 0) for item in categories], dtype=np.float64)
-    if side.rest and len(side.items) >= FREQUENT_ITEMS_AT_MOST:
-        theirs = np.array([other.items.get(item, 0) for item in categories], dtype=np.float64)
-        wanted = np.where(listed > 0, 0.0, np.minimum(theirs / other.count * side.count, side.most_unlisted))
-        total = float(wanted.sum())
-        listed += wanted * min(1.0, side.rest / total) if total else 0.0
-    return np.append(listed, max(0.0, side.count - float(listed.sum())))
+def _with_rest(lists: ItemLists, side: Integers, other: Integers, listed: Floats, starts: Integers) -> Floats:
+    """Return the first of two sides' counts with what is not listed, the rest in each pair's last place."""
+    found: Floats = listed[0].copy()
+    rest = np.maximum(0.0, lists.counts[side] - summed(found, starts))
+    cut = (rest > 0) & (lists.sizes[side] >= FREQUENT_ITEMS_AT_MOST)
+    if cut.any():
+        sizes = lengths(starts, len(found))
+        least = np.minimum.reduceat(np.where(listed[0] > 0, listed[0], np.inf), starts)
+        counts = lists.counts[side], lists.counts[other]
+        wanted = _unlisted(listed, counts, np.where(cut, np.minimum(rest, least), 0.0), sizes)
+        total = summed(wanted, starts)
+        scale = np.divide(rest, total, out=np.ones_like(rest), where=total > rest)
+        found += wanted * np.repeat(scale, sizes)
+        # Where all the rest is given to items nothing is left, not even by rounding.
+        rest = np.maximum(0.0, rest - total)
+    found[np.append(starts[1:], len(found)) - 1] = rest
+    return found
+
+
+def _unlisted(listed: Floats, counts: tuple[Integers, Integers], most: Floats, sizes: Integers) -> Floats:
+    """Return how often, at most, items that only the second side lists may occur on the first."""
+    mine, theirs = listed
+    share = theirs / np.repeat(counts[1], sizes)
+    nearest = np.minimum(share * np.repeat(counts[0], sizes), np.repeat(most, sizes))
+    return np.where(mine > 0, 0.0, nearest)

@@ -1,137 +1,189 @@
-"""The cells of a drift row, from two profile rows."""
+"""The statistics of drift rows, from pairs of profile rows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
-from databricks_monitoring.metrics.conventions import QUANTILES
-from databricks_monitoring.metrics.drift.categories import Frequencies, aligned
-from databricks_monitoring.metrics.drift.chi_squared import chi_squared_test
-from databricks_monitoring.metrics.drift.deltas import delta, non_null_columns_delta
-from databricks_monitoring.metrics.drift.jensen_shannon import js_distance
+from databricks_monitoring.metrics.drift.categories import aligned_pairs
+from databricks_monitoring.metrics.drift.chi_squared import chi_squared_tests
+from databricks_monitoring.metrics.drift.deltas import deltas, non_null_columns_deltas
+from databricks_monitoring.metrics.drift.jensen_shannon import js_distances
 from databricks_monitoring.metrics.drift.kolmogorov_smirnov import ks_pvalues, ks_statistics
-from databricks_monitoring.metrics.drift.l_infinity import l_infinity_distance
+from databricks_monitoring.metrics.drift.l_infinity import l_infinity_distances
 from databricks_monitoring.metrics.drift.population_stability_index import population_stability_indices
-from databricks_monitoring.metrics.drift.total_variation import tv_distance
+from databricks_monitoring.metrics.drift.profiles import NOWHERE
+from databricks_monitoring.metrics.drift.total_variation import tv_distances
 from databricks_monitoring.metrics.drift.wasserstein import wasserstein_distances
+from databricks_monitoring.metrics.tables import TEST
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable
+    from concurrent.futures import Executor
 
-    from databricks_monitoring.metrics.arrays import Floats
-    from databricks_monitoring.metrics.profile.cells import Cells
+    from databricks_monitoring.metrics.arrays import Flags, Floats, Integers
+    from databricks_monitoring.metrics.drift.profiles import Profiles
+
+Statistics = dict[str, "Floats"]
+"""Statistics of some pairs, by name."""
+
+_QUANTILES_AT_ONCE = 128
+"""Pairs of quantile arrays compared in one pass: few enough to stay in a processor's cache."""
+
+_ITEMS_AT_ONCE = 2_000
+"""Pairs of lists of items compared in one pass."""
+
+_DELTAS = ("avg", "percent_null", "percent_zeros", "percent_distinct")
 
 
 @dataclass(frozen=True)
-class ProfileRow:
-    """What drift needs of a profile row; `besides` is what custom drift metrics read."""
+class Pairs:
+    """Pairs of profile rows, by their place.
 
-    count: int
-    data_type: str | None = None
-    avg: float | None = None
-    num_nan: int | None = None
-    percent_null: float | None = None
-    percent_zeros: float | None = None
-    percent_distinct: float | None = None
-    non_null_columns: Sequence[str] | None = None
-    quantiles: Floats | None = field(default=None, compare=False)
-    frequent_items: Sequence[tuple[str, int]] | None = None
-    besides: Mapping[str, object] = field(default_factory=dict)
+    Attributes
+    ----------
+    current, comparison
+        The rows.
+    of_baseline
+        Which pairs are comparisons with the baseline.
+    """
 
-    @property
-    def numbers(self) -> int:
-        """Number of values that are numbers: neither NULL nor NaN."""
-        return self.count - (self.num_nan or 0)
+    current: Integers
+    comparison: Integers
+    of_baseline: Flags
 
-    def says_the_same(self, other: ProfileRow) -> bool:
-        """Whether every statistic of drift is the same for either row."""
-        mine, theirs = self.quantiles, other.quantiles
-        if mine is None or theirs is None:
-            return mine is theirs and replace(self, besides={}) == replace(other, besides={})
-        return (
-            replace(self, besides={}) == replace(other, besides={})
-            and len(mine) == len(theirs)
-            and bool((mine == theirs).all())
-        )
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.current)
 
 
-_PAIRS_AT_ONCE = 128
-"""Pairs of quantile arrays compared in one pass: few enough to stay in a processor's cache."""
+def drift_cells(profiles: Profiles, pairs: Pairs, threads: Executor | None = None) -> dict[str, pa.Array]:
+    """Return the statistics of drift rows as columns, NULL where one does not apply to both rows.
 
-Pair = tuple[ProfileRow, ProfileRow]
-"""A profile row and the one it is compared with."""
-
-
-def drift_cells(pairs: Sequence[Pair]) -> list[Cells]:
-    """Return the statistics of drift rows, in order; those that do not apply to both rows are left out."""
-    numeric = [at for at, pair in enumerate(pairs) if _comparable(pair)]
-    numbers: dict[int, Cells] = {}
-    for first in range(0, len(numeric), _PAIRS_AT_ONCE):
-        some = numeric[first : first + _PAIRS_AT_ONCE]
-        numbers |= zip(some, _numeric([pairs[at] for at in some]), strict=True)
-    return [_plain(*pair) | numbers.get(at, {}) | _categorical(*pair) for at, pair in enumerate(pairs)]
-
-
-def _comparable(pair: Pair) -> bool:
-    mine, theirs = pair[0].quantiles, pair[1].quantiles
-    return mine is not None and theirs is not None and len(mine) == len(theirs) == QUANTILES
-
-
-def _plain(current: ProfileRow, comparison: ProfileRow) -> Cells:
-    cells: Cells = {
-        "data_type": current.data_type,
-        "count_delta": current.count - comparison.count,
-        "avg_delta": delta(current.avg, comparison.avg),
-        "percent_null_delta": delta(current.percent_null, comparison.percent_null),
-        "percent_zeros_delta": delta(current.percent_zeros, comparison.percent_zeros),
-        "percent_distinct_delta": delta(current.percent_distinct, comparison.percent_distinct),
+    Parameters
+    ----------
+    profiles
+        Profile rows.
+    pairs
+        The rows of them that are compared.
+    threads
+        What compares several blocks of pairs at once.
+    """
+    once = profiles.once()
+    mine, theirs = once[pairs.current], once[pairs.comparison]
+    numeric = profiles.quantiles.there[mine] & profiles.quantiles.there[theirs]
+    listed = (profiles.items.sizes[mine] > 0) & (profiles.items.sizes[theirs] > 0)
+    in_turn = threads.map if threads else map
+    numbers = _compared(
+        numeric, mine, theirs, _Way(lambda a, b: _numeric(profiles, a, b), _QUANTILES_AT_ONCE, in_turn)
+    )
+    categories = _compared(
+        listed, mine, theirs, _Way(lambda a, b: _categorical(profiles, a, b), _ITEMS_AT_ONCE, in_turn)
+    )
+    return _plain(profiles, pairs) | {
+        "js_distance": categories.column("js"),
+        "ks_test": numbers.test("ks"),
+        "wasserstein_distance": numbers.column("wasserstein"),
+        "population_stability_index": numbers.column("psi"),
+        "chi_squared_test": categories.test("chi_squared"),
+        "tv_distance": categories.column("tv"),
+        "l_infinity_distance": categories.column("l_infinity"),
     }
-    if current.non_null_columns is not None and comparison.non_null_columns is not None:
-        cells["non_null_columns_delta"] = non_null_columns_delta(
-            current.non_null_columns, comparison.non_null_columns
-        )
-    return cells
 
 
-def _numeric(pairs: Sequence[Pair]) -> list[Cells]:
-    mine = np.array([current.quantiles for current, _ in pairs])
-    theirs = np.array([comparison.quantiles for _, comparison in pairs])
-    statistics = ks_statistics(mine, theirs)
-    pvalues = ks_pvalues(
-        statistics,
-        np.array([current.numbers for current, _ in pairs]),
-        np.array([comparison.numbers for _, comparison in pairs]),
-    )
-    return [
-        {
-            "ks_test": {"statistic": statistic, "pvalue": pvalue},
-            "wasserstein_distance": distance,
-            "population_stability_index": stability,
-        }
-        for statistic, pvalue, distance, stability in zip(
-            statistics.tolist(),
-            pvalues.tolist(),
-            wasserstein_distances(mine, theirs).tolist(),
-            population_stability_indices(mine, theirs).tolist(),
-            strict=True,
-        )
-    ]
+@dataclass(frozen=True)
+class _Compared:
+    """Statistics of distinct pairs, and which of these each pair is, `NOWHERE` where none apply."""
+
+    statistics: Statistics
+    at: Integers
+
+    def column(self, name: str, *, defined: str | None = None) -> pa.Array:
+        """Return a statistic of each pair, NULL as well where the one that defines it is NaN."""
+        if not self.statistics:
+            return pa.nulls(len(self.at), pa.float64())
+        missing = self.at == NOWHERE
+        if defined:
+            missing = missing | np.isnan(self.statistics[defined][self.at])
+        return pa.array(self.statistics[name][self.at], mask=missing)
+
+    def test(self, name: str) -> pa.Array:
+        """Return a test's statistic and p-value of each pair."""
+        statistic = f"{name}_statistic"
+        parts = [self.column(part, defined=statistic) for part in (statistic, f"{name}_pvalue")]
+        return pa.StructArray.from_arrays(parts, fields=list(TEST), mask=parts[0].is_null())
 
 
-def _categorical(current: ProfileRow, comparison: ProfileRow) -> Cells:
-    if not current.frequent_items or not comparison.frequent_items:
-        return {}
-    mine, theirs = aligned(
-        Frequencies(current.count, dict(current.frequent_items)),
-        Frequencies(comparison.count, dict(comparison.frequent_items)),
-    )
-    tested = chi_squared_test(mine, theirs)
+@dataclass(frozen=True)
+class _Way:
+    """How distinct pairs are compared: by what, how many at once, and one block after the other or not."""
+
+    compare: Callable[[Integers, Integers], Statistics]
+    at_once: int
+    blocks: Callable[[Callable[[Integers], Statistics], Iterable[Integers]], Iterable[Statistics]]
+
+
+def _compared(chosen: Flags, mine: Integers, theirs: Integers, way: _Way) -> _Compared:
+    """Return statistics of the chosen pairs; the same two rows are compared once."""
+    at = np.full(len(chosen), NOWHERE)
+    asked = np.flatnonzero(chosen)
+    if not len(asked):
+        return _Compared({}, at)
+    size = int(theirs.max()) + 1
+    keys, at[asked] = np.unique(mine[asked] * size + theirs[asked], return_inverse=True)
+    blocks = [keys[first : first + way.at_once] for first in range(0, len(keys), way.at_once)]
+    made = list(way.blocks(lambda block: way.compare(block // size, block % size), blocks))
+    return _Compared({name: np.concatenate([block[name] for block in made]) for name in made[0]}, at)
+
+
+def _plain(profiles: Profiles, pairs: Pairs) -> dict[str, pa.Array]:
+    def both(name: str) -> tuple[pa.Array, pa.Array]:
+        whole = profiles.table.column(name).combine_chunks()
+        return whole.take(pa.array(pairs.current)), whole.take(pa.array(pairs.comparison))
+
     return {
-        "js_distance": js_distance(mine, theirs),
-        "tv_distance": tv_distance(mine, theirs),
-        "l_infinity_distance": l_infinity_distance(mine, theirs),
-        "chi_squared_test": tested and {"statistic": tested[0], "pvalue": tested[1]},
+        "data_type": both("data_type")[0],
+        "count_delta": deltas(*both("count")),
+        **{f"{name}_delta": deltas(*both(name)) for name in _DELTAS},
+        "non_null_columns_delta": _non_null_columns(profiles, pairs),
+    }
+
+
+def _non_null_columns(profiles: Profiles, pairs: Pairs) -> pa.Array:
+    there = profiles.has_names
+    at = np.full(len(pairs), NOWHERE)
+    asked = np.flatnonzero(there[pairs.current] & there[pairs.comparison])
+    at[asked] = np.arange(len(asked))
+    # Columns that the baseline never has, such as the timestamp, were not added since.
+    kinds = pairs.of_baseline[asked]
+    counts = non_null_columns_deltas(profiles.names, pairs.current[asked], pairs.comparison[asked], kinds)
+    parts = [pa.array(part, pa.int32()).take(pa.array(at, mask=at == NOWHERE)) for part in counts]
+    fields = [pa.field(name, pa.int32()) for name in ("added", "missing")]
+    return pa.StructArray.from_arrays(parts, fields=fields, mask=pa.array(at == NOWHERE))
+
+
+def _numeric(profiles: Profiles, current: Integers, comparison: Integers) -> Statistics:
+    mine, theirs = profiles.quantiles.of(current), profiles.quantiles.of(comparison)
+    statistic = ks_statistics(mine, theirs)
+    return {
+        "ks_statistic": statistic,
+        "ks_pvalue": ks_pvalues(statistic, profiles.numbers[current], profiles.numbers[comparison]),
+        "wasserstein": wasserstein_distances(mine, theirs),
+        "psi": population_stability_indices(mine, theirs),
+    }
+
+
+def _categorical(profiles: Profiles, current: Integers, comparison: Integers) -> Statistics:
+    counts = aligned_pairs(profiles.items, current, comparison)
+    sides = counts.current, counts.comparison, counts.starts
+    statistic, pvalue = chi_squared_tests(*sides)
+    return {
+        "js": js_distances(*sides),
+        "tv": tv_distances(*sides),
+        "l_infinity": l_infinity_distances(*sides),
+        "chi_squared_statistic": statistic,
+        "chi_squared_pvalue": pvalue,
     }

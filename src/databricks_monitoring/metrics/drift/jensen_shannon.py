@@ -5,11 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import rel_entr
 
 from databricks_monitoring.metrics.conventions import JS_LOG_BASE
+from databricks_monitoring.metrics.drift.runs import shares, summed
 
 if TYPE_CHECKING:
-    from databricks_monitoring.metrics.arrays import Floats
+    from databricks_monitoring.metrics.arrays import Floats, Integers
+
+
+def js_distances(current: Floats, comparison: Floats, starts: Integers) -> Floats:
+    """Return `js_distance` of many pairs at once.
+
+    Parameters
+    ----------
+    current, comparison : ndarray
+        Counts over the same categories, those of one pair after those of the other, no side of a pair empty.
+    starts : ndarray, shape (pairs,)
+        Where the categories of each pair start.
+    """
+    p, q = shares(current, starts), shares(comparison, starts)
+    middle = (p + q) / 2
+    entropies = summed(rel_entr(p, middle), starts) + summed(rel_entr(q, middle), starts)
+    # Rounding may leave it a hair outside its range.
+    found: Floats = np.sqrt(np.clip(entropies / 2 / np.log(JS_LOG_BASE), 0.0, 1.0))
+    return found
 
 
 def js_distance(current: Floats, comparison: Floats) -> float:
@@ -36,13 +56,4 @@ def js_distance(current: Floats, comparison: Floats) -> float:
     >>> js_distance(np.array([5.0, 0.0]), np.array([0.0, 2.0]))
     1.0
     """
-    p, q = current / current.sum(), comparison / comparison.sum()
-    middle = (p + q) / 2
-    divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2 / np.log(JS_LOG_BASE)
-    # Rounding may leave it a hair outside its range.
-    return float(np.sqrt(min(max(divergence, 0.0), 1.0)))
-
-
-def _relative_entropy(p: Floats, q: Floats) -> float:
-    there = p > 0
-    return float(np.sum(p[there] * np.log(p[there] / q[there])))
+    return float(js_distances(current, comparison, np.array([0]))[0])

@@ -6,7 +6,15 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Field, Schema, Transaction, write_deltalake
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    Field,
+    Schema,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from databricks_monitoring.errors import RefreshInProgressError
@@ -29,6 +37,9 @@ if TYPE_CHECKING:
     from databricks_monitoring.metrics.rows_to_replace import RowsToReplace
 
 _RECENT = 5
+
+_ROW_GROUP = 8_192
+"""Rows that are held until they are written and skipped or read together: profile rows have 8 kB each."""
 
 
 def _time(micros: int) -> str:
@@ -150,6 +161,7 @@ class DeltaMetricTable:
                 mode="overwrite",
                 predicate=None if replaced is None else replaced.condition("window['start']", _time),
                 commit_properties=self._properties(state),
+                writer_properties=WriterProperties(compression="SNAPPY", max_row_group_size=_ROW_GROUP),
             )
         except CommitFailedError as error:
             raise self._changed_meanwhile(error) from error

@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
-from databricks_monitoring.metrics.drift.rows import START, DriftRows, columns_read, profiles_of
+from databricks_monitoring.metrics.drift.profiles import START
+from databricks_monitoring.metrics.drift.rows import DriftRows, columns_read
 from databricks_monitoring.metrics.engines import delta_scan
 from databricks_monitoring.metrics.engines.delta_metric_table import DeltaMetricTable
 from databricks_monitoring.metrics.engines.delta_snapshot import DeltaSnapshot
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from databricks_monitoring.metrics.drift.rows import Compared, Profile
     from databricks_monitoring.metrics.engines.protocol import Drifting, Profiling
     from databricks_monitoring.metrics.metric_table import State
     from databricks_monitoring.metrics.profile.cells import Cells
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 
 _ROWS_AT_ONCE = 10_000
 """Profile rows held in memory at once (8 kB each, their quantiles), unless one window has more."""
-
-_PARTS_A_THREAD = 4
-"""How often a thread takes windows to compare: many windows at once take less time than one by one."""
 
 _START = 'epoch_us("window"."start")'
 
@@ -103,8 +101,7 @@ class OneMachine:
         """Put drift rows in the place of others, in one commit, and return how many."""
         with connect() as connection:
             connection.execute(f"CREATE VIEW profile AS {delta_scan.scan(profile.delta)}")
-            made = _drift_rows(connection, profile, wanted)
-            return table.replace(_batches(made, table.schema), replaced, state)
+            return table.replace(_drift_rows(connection, profile, wanted, table.schema), replaced, state)
 
     def close(self) -> None:
         """Release the connections."""
@@ -143,34 +140,24 @@ def _made(wanted: Profiling[DeltaSnapshot], rows: ProfileRows) -> Iterator[list[
 
 
 def _drift_rows(
-    connection: duckdb.DuckDBPyConnection, profile: DeltaMetricTable, wanted: Drifting
-) -> Iterator[list[Cells]]:
+    connection: duckdb.DuckDBPyConnection, profile: DeltaMetricTable, wanted: Drifting, schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
     """Return the drift rows of windows, those of a few windows at a time."""
-    besides = sorted(wanted.custom.used)
-    baseline = _read(connection, wanted, besides, "log_type = 'BASELINE'").get(None, {})
-    rows = DriftRows(wanted.definition, baseline)
+    baseline = _read(connection, wanted, "log_type = 'BASELINE'")
+    rows = DriftRows(wanted.definition, wanted.custom, schema, baseline)
     counts = profile.window_counts()
-    for granularity, starts in wanted.windows.items():
-        before = wanted.before.get(granularity, {})
-        size = "IS NULL" if granularity is None else f"= '{granularity}'"
-        for chunk in _chunks(counts.get(granularity, {}), starts):
-            both = sorted({*chunk, *(before[start] for start in chunk if start in before)})
-            where = f"log_type = 'INPUT' AND granularity {size} AND {_START} IN ({', '.join(map(str, both))})"
-            profiles = _read(connection, wanted, besides, where)
-
-            def of_some(
-                starts: list[int],
-                granularity: str | None = granularity,
-                profiles: dict[int | None, Profile] = profiles,
-            ) -> list[Compared]:
-                earlier = wanted.before.get(granularity, {})
-                windows = {start: earlier.get(start) for start in starts}
-                return list(rows.of_windows(granularity, windows, profiles))
-
-            length = max(1, len(chunk) // (_PARTS_A_THREAD * (os.cpu_count() or 1)))
-            some = [chunk[at : at + length] for at in range(0, len(chunk), length)]
-            with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-                yield from map(wanted.custom.added, threads.map(of_some, some))
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+        for granularity, starts in wanted.windows.items():
+            before = wanted.before.get(granularity, {})
+            there = counts.get(granularity, {})
+            held: dict[int, pa.Table] = {}
+            for chunk in _chunks(there, starts):
+                needed = {*chunk, *(before[start] for start in chunk if before.get(start) in there)}
+                # Of the windows before, most were read for themselves.
+                held = {start: table for start, table in held.items() if start in needed}
+                held |= _windows(connection, wanted, granularity, sorted(needed - held.keys()))
+                windows = {start: before.get(start) for start in chunk}
+                yield rows.of_windows(granularity, windows, pa.concat_tables(held.values()), threads)
 
 
 def _chunks(counts: dict[int, int], starts: Sequence[int]) -> Iterator[list[int]]:
@@ -186,11 +173,32 @@ def _chunks(counts: dict[int, int], starts: Sequence[int]) -> Iterator[list[int]
         yield chunk
 
 
-def _read(
-    connection: duckdb.DuckDBPyConnection, wanted: Drifting, besides: Sequence[str], where: str
-) -> dict[int | None, Profile]:
+def _windows(
+    connection: duckdb.DuckDBPyConnection, wanted: Drifting, granularity: str | None, starts: Sequence[int]
+) -> dict[int, pa.Table]:
+    """Return the profile rows of some windows."""
+    if not starts:
+        return {}
+    size = "IS NULL" if granularity is None else f"= '{granularity}'"
+    # Of the column itself DuckDB asks the files' statistics, and reads no value of rows outside.
+    between = f"BETWEEN make_timestamptz({starts[0]}) AND make_timestamptz({starts[-1]})"
+    table = _read(
+        connection,
+        wanted,
+        f'log_type = \'INPUT\' AND granularity {size} AND "window"."start" {between} '
+        f"AND {_START} IN ({', '.join(map(str, starts))})",
+    )
+    found = table.column(START).to_numpy()
+    firsts = [0, *(np.flatnonzero(np.diff(found)) + 1).tolist()]
+    pieces: dict[int, list[pa.Table]] = {}
+    for first, after in zip(firsts, [*firsts[1:], len(found)], strict=True):
+        pieces.setdefault(int(found[first]), []).append(table.slice(first, after - first))
+    return {start: pa.concat_tables(some) for start, some in pieces.items()}
+
+
+def _read(connection: duckdb.DuckDBPyConnection, wanted: Drifting, where: str) -> pa.Table:
+    besides = sorted(wanted.custom.used)
     columns = ", ".join(delta_scan.quoted(name) for name in columns_read(wanted.definition, besides))
-    table = connection.sql(
+    return connection.sql(
         f'SELECT {_START} AS "{START}", {columns} FROM profile WHERE {where}'  # noqa: S608 - our own names
     ).to_arrow_table()
-    return profiles_of(table, wanted.definition, besides)

@@ -165,7 +165,7 @@ class Drifting:
     definition
         The monitor's.
     custom
-        Adds the custom drift metrics to finished rows.
+        Computes the custom drift metrics.
     windows
         Starts of profiled windows by granularity.
     before

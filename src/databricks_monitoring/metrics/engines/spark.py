@@ -18,7 +18,8 @@ from sqlglot import expressions as exp
 
 from databricks_monitoring.errors import MetricError
 from databricks_monitoring.metrics.columns import ColumnClass
-from databricks_monitoring.metrics.drift.rows import START, columns_read
+from databricks_monitoring.metrics.drift.profiles import START
+from databricks_monitoring.metrics.drift.rows import columns_read
 from databricks_monitoring.metrics.engines import spark_worker
 from databricks_monitoring.metrics.engines.protocol import Profiling, Written
 from databricks_monitoring.metrics.engines.spark_source import SparkSource

@@ -12,10 +12,12 @@ from threading import get_ident
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from databricks_monitoring.metrics.columns import ColumnClass
 from databricks_monitoring.metrics.custom import Derived, DriftMetrics
-from databricks_monitoring.metrics.drift.rows import DriftRows, profiles_of
+from databricks_monitoring.metrics.drift.profiles import START
+from databricks_monitoring.metrics.drift.rows import DriftRows
 from databricks_monitoring.metrics.engines.delta_scan import quoted
 from databricks_monitoring.metrics.engines.duckdb import (
     MICROS,
@@ -214,9 +216,8 @@ def drift_rows(
     """
     granularity, start = size
     custom = _drift_metrics(definition, profile_schema, get_ident())
-    profiles = profiles_of(rows, definition, sorted(custom.used))
-    baseline = profiles.pop(None, {})
-    before = next((other for other in profiles if other != start), None)
-    drift = DriftRows(definition, baseline)
-    made = custom.added(list(drift.of_window(granularity, start, before, profiles)))
-    return pa.Table.from_pylist(made, schema=drift_schema)
+    of_baseline = rows.column(START).is_null()
+    baseline, profiles = rows.filter(of_baseline), rows.filter(pc.invert(of_baseline))
+    before = next((other for other in profiles.column(START).unique().to_pylist() if other != start), None)
+    drift = DriftRows(definition, custom, drift_schema, baseline)
+    return pa.Table.from_batches([drift.of_windows(granularity, {start: before}, profiles)])

@@ -1,0 +1,241 @@
+"""Profile rows as columns, which are compared many at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from databricks_monitoring.metrics.conventions import QUANTILES
+from databricks_monitoring.metrics.drift.categories import ItemLists
+from databricks_monitoring.metrics.drift.runs import places
+from databricks_monitoring.names import ALL_MODELS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from databricks_monitoring.metrics.arrays import Flags, Floats, Integers
+
+START = "@start"
+"""Column with the start of a profile row's window in microseconds, NULL for the baseline's."""
+
+NOWHERE = -1
+"""Stands for a row that does not exist."""
+
+_ROWS_AT_ONCE = 128
+"""Quantile arrays compared in one pass: few enough to stay in a processor's cache."""
+
+
+class Quantiles:
+    """The quantile arrays of profile rows, left where Arrow has them.
+
+    Parameters
+    ----------
+    column
+        Lists of numbers, ascending.
+    """
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self._flat: list[Floats] = []
+        self._first: list[Integers] = []
+        there = [np.zeros(0, np.bool_)]
+        for chunk in column.chunks:
+            offsets = chunk.offsets.to_numpy().astype(np.int64)
+            self._flat.append(chunk.values.to_numpy(zero_copy_only=False))
+            self._first.append(offsets[:-1])
+            there.append(_flags(chunk.is_valid()) & (np.diff(offsets) == QUANTILES))
+        self.there: Flags = np.concatenate(there)
+        """Which rows have the quantiles that are compared."""
+        self._starts = np.cumsum([0, *map(len, self._first)])
+
+    def of(self, rows: Integers) -> Floats:
+        """Return the quantiles of some rows that have them, a row's in each row."""
+        chunks = np.searchsorted(self._starts, rows, side="right") - 1
+        found = np.empty((len(rows), QUANTILES))
+        for chunk in np.unique(chunks):
+            here = chunks == chunk
+            first = self._first[chunk][rows[here] - self._starts[chunk]]
+            found[here] = np.lib.stride_tricks.sliding_window_view(self._flat[chunk], QUANTILES)[first]
+        return found
+
+    def equal(self, mine: Integers, theirs: Integers) -> Flags:
+        """Return which pairs of rows have the same quantiles, or none on either side."""
+        same: Flags = self.there[mine] == self.there[theirs]
+        asked = np.flatnonzero(same & self.there[mine])
+        for first in range(0, len(asked), _ROWS_AT_ONCE):
+            some = asked[first : first + _ROWS_AT_ONCE]
+            same[some] = (self.of(mine[some]) == self.of(theirs[some])).all(axis=1)
+        return same
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Profile rows of some windows and of the baseline, which counts as one window more, the last.
+
+    Attributes
+    ----------
+    table
+        The rows.
+    starts
+        Starts of the windows in microseconds, ascending, without the baseline.
+    windows
+        The window of each row, as its place among the starts.
+    groups
+        Slice and column of each row, as a number.
+    models
+        Model id of each row, as a number; 0 for all where there are none.
+    all_models
+        The number of all models together; `NOWHERE` if no row has it.
+    numbers
+        How many values of each row are numbers: neither NULL nor NaN.
+    quantiles, items
+        Of each row.
+    names
+        The columns of which each row says that they have values, in place of items; one occurs once if the
+        baseline has a column of that name, and otherwise never.
+    has_names
+        Which rows say that of any columns, or of none.
+    """
+
+    table: pa.Table
+    starts: Integers
+    windows: Integers
+    groups: Integers
+    models: Integers
+    all_models: int
+    numbers: Integers
+    quantiles: Quantiles
+    items: ItemLists
+    names: ItemLists
+    has_names: Flags
+
+    @classmethod
+    def of(cls, table: pa.Table, model_column: str | None) -> Profiles:
+        """Return the rows of a table with `START` and what drift is computed from."""
+        micros = _integers(table.column(START))
+        of_baseline = _flags(table.column(START).is_null())
+        starts = np.unique(micros[~of_baseline])
+        rows = table.num_rows
+        models, all_models = np.zeros(rows, np.int64), 0
+        if model_column:
+            models, values = _codes(table.column(model_column))
+            listed = values.to_pylist()
+            all_models = listed.index(ALL_MODELS) if ALL_MODELS in listed else NOWHERE
+        counts = _integers(table.column("count"))
+        names = table.column("non_null_columns").combine_chunks()
+        known = table.column("column_name").filter(pa.array(of_baseline)).combine_chunks().unique()
+        items = table.column("frequent_items").combine_chunks()
+        times = _integers(items.values.field("count"))
+        return cls(
+            table=table,
+            starts=starts,
+            windows=np.where(of_baseline, len(starts), np.searchsorted(starts, micros)),
+            groups=_together([table.column(name) for name in ("slice_key", "slice_value", "column_name")]),
+            models=models,
+            all_models=all_models,
+            numbers=counts - _integers(table.column("num_nan")),
+            quantiles=Quantiles(table.column("quantiles")),
+            items=_lists(items, items.values.field("item"), times, counts),
+            names=_lists(names, names.values, _integers(pc.is_in(names.values, known)), counts),
+            has_names=_flags(names.is_valid()),
+        )
+
+    @property
+    def of_baseline(self) -> Flags:
+        """Which rows are the baseline's."""
+        found: Flags = self.windows == len(self.starts)
+        return found
+
+    def found(self, windows: Integers, models: Integers, rows: Integers) -> Integers:
+        """Return the rows of the same slice and column in other windows or of other models.
+
+        Parameters
+        ----------
+        windows, models
+            Of the rows that are looked for, `NOWHERE` for none.
+        rows
+            The rows that these are to be compared with.
+        """
+        if not len(self.groups):
+            return np.full(len(rows), NOWHERE)
+        sizes = (self.groups.max() + 1, self.models.max() + 1)
+        keys = (self.windows * sizes[0] + self.groups) * sizes[1] + self.models
+        wanted = (windows * sizes[0] + self.groups[rows]) * sizes[1] + models
+        wanted = np.where((windows == NOWHERE) | (models == NOWHERE), NOWHERE, wanted)
+        order = np.argsort(keys, kind="stable")
+        at = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
+        return np.where(keys[at] == wanted, at, NOWHERE)
+
+    def once(self) -> Integers:
+        """Return for each row the row of all models together where that says the same, or itself.
+
+        A window mostly has one model, and the same is not compared twice.
+        """
+        own = np.arange(len(self.groups))
+        twins = self.found(self.windows, np.full(len(own), self.all_models), own)
+        mine = np.flatnonzero((twins != NOWHERE) & (twins != own))
+        theirs = twins[mine]
+        counts = self.items.counts
+        same = (self.numbers[mine] == self.numbers[theirs]) & (counts[mine] == counts[theirs])
+        mine, theirs = mine[same], theirs[same]
+        same = self.quantiles.equal(mine, theirs) & _same_items(self.items, mine, theirs)
+        own[mine[same]] = theirs[same]
+        return own
+
+
+def _same_items(lists: ItemLists, mine: Integers, theirs: Integers) -> Flags:
+    sizes = lists.sizes[mine]
+    same: Flags = sizes == lists.sizes[theirs]
+    asked = np.flatnonzero(same & (sizes > 0))
+    if len(asked):
+        a, b = (places(lists.starts[rows[asked]], sizes[asked]) for rows in (mine, theirs))
+        equal = (lists.codes[a] == lists.codes[b]) & (lists.times[a] == lists.times[b])
+        same[asked] = np.logical_and.reduceat(equal, np.cumsum(sizes[asked]) - sizes[asked])
+    return same
+
+
+def _lists(lists: pa.ListArray, values: pa.Array, times: Integers, counts: Integers) -> ItemLists:
+    """Return lists with their values as numbers, in the order of these."""
+    codes, distinct = _codes(values)
+    ranks = np.empty(len(distinct), np.int64)
+    ranks[pc.sort_indices(distinct).to_numpy()] = np.arange(len(distinct))
+    offsets = lists.offsets.to_numpy().astype(np.int64)
+    sizes = np.where(_flags(lists.is_valid()), np.diff(offsets), 0)
+    at = places(offsets[:-1], sizes)
+    found, occurring = ranks[codes[at]], times[at]
+    order = np.argsort(np.repeat(np.arange(len(sizes)), sizes) * max(1, len(ranks)) + found, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    return ItemLists(counts, starts, found[order], occurring[order])
+
+
+def _together(columns: Sequence[pa.ChunkedArray]) -> Integers:
+    """Return a number for each combination of values of some columns."""
+    found = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        codes, values = _codes(column)
+        # As few numbers as there are combinations, so that no product is beyond 64 bits.
+        found = np.unique(found * len(values) + codes, return_inverse=True)[1]
+    return found
+
+
+def _codes(column: pa.Array | pa.ChunkedArray) -> tuple[Integers, pa.Array]:
+    """Return the values of a column as places in the list of its distinct values, NULL among them."""
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    encoded = whole.dictionary_encode(null_encoding="encode")
+    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary
+
+
+def _integers(column: pa.Array | pa.ChunkedArray) -> Integers:
+    """Return whole numbers, 0 where there is none."""
+    found: Integers = pc.fill_null(column.cast(pa.int64()), 0).to_numpy().astype(np.int64)
+    return found
+
+
+def _flags(column: pa.Array | pa.ChunkedArray) -> Flags:
+    found: Flags = (
+        column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+    )
+    return found.astype(np.bool_)
