@@ -32,8 +32,11 @@ _NUMBER_CELLS: dict[ColumnClass, Callable[[Segments, Integers], Arrays]] = {
     ColumnClass.COMPLEX: cells.complex_values,
 }
 
-_VALUES_AT_ONCE = 2_000_000
-"""Values of a column that are laid out at once for the groups of several layers, unless one has more."""
+_VALUES_AT_ONCE = 2**17
+"""Values whose statistics are computed at once, unless one partition has more: they fit a processor's cache."""
+
+_Grouped = tuple["Numbers", "Integers", "Integers"]
+"""Values group after group, and how many each group has and how many are NULL."""
 
 Place = tuple[int, int, int]
 """Position of a window in its batch, of a partition in the window, of a group in the partition."""
@@ -150,18 +153,28 @@ def profile_numbers(column: Column, read: NumberColumn, layout: Layout) -> Array
         for window, at in layout.segments()
     ]
     to_cells = _NUMBER_CELLS[column.column_class]
-    at_once = max(1, _VALUES_AT_ONCE // max(1, len(read)))
+    parts = (
+        windows[window].grouped(partition)
+        for layer in layout.layers
+        for window, partition in layer.partitions
+    )
     found = []
-    for at in range(0, len(layout.layers), at_once):
-        parts = [
-            windows[window].grouped(partition)
-            for layer in layout.layers[at : at + at_once]
-            for window, partition in layer.partitions
-        ]
-        values, sizes, nulls = (np.concatenate(some) for some in zip(*parts, strict=True))
-        del parts
+    for some in _few_at_once(parts):
+        values, sizes, nulls = (np.concatenate(each) for each in zip(*some, strict=True))
         found.append(to_cells(Segments(values, bounds_of(sizes)), nulls))
     return together(found)
+
+
+def _few_at_once(parts: Iterator[_Grouped]) -> Iterator[list[_Grouped]]:
+    some: list[_Grouped] = []
+    values = 0
+    for part in parts:
+        if some and values + len(part[0]) > _VALUES_AT_ONCE:
+            yield some
+            some, values = [], 0
+        some.append(part)
+        values += len(part[0])
+    yield some
 
 
 @dataclass(frozen=True)
@@ -181,7 +194,7 @@ class _Sorted:
         order = np.argsort(present)
         return cls(present[order], order if valid is None else np.flatnonzero(valid)[order], valid)
 
-    def grouped(self, partition: Partition) -> tuple[Numbers, Integers, Integers]:
+    def grouped(self, partition: Partition) -> _Grouped:
         """Return the values group after group, and how many each group has and how many are NULL."""
         missing = 0 if self.valid is None else len(self.valid) - len(self.values)
         if partition.codes is None or self.rows is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from databricks_monitoring.metrics.arrays import Integers
     from databricks_monitoring.metrics.profile.segments import Segments
@@ -15,7 +17,7 @@ def num_zeros(ordered: Segments) -> Integers:
     Parameters
     ----------
     ordered : Segments, of k groups
-        Non-null values.
+        Non-null values without NaN, in ascending order.
 
     Returns
     -------
@@ -23,9 +25,11 @@ def num_zeros(ordered: Segments) -> Integers:
 
     Examples
     --------
-    >>> import numpy as np
     >>> from databricks_monitoring.metrics.profile.segments import Segments
     >>> num_zeros(Segments.of([np.array([-1.0, -0.0, 0.0, 3.0]), np.array([1.0])]))
     array([2, 0])
     """
+    least, greatest = ordered.values[ordered.first], ordered.values[ordered.last]
+    if not ((least <= 0) & (greatest >= 0)).any():
+        return np.zeros(len(ordered), dtype=np.int64)
     return ordered.counted(ordered.values == 0)
