@@ -33,7 +33,7 @@ _NUMBER_CELLS: dict[ColumnClass, Callable[[Segments, Integers], Arrays]] = {
 }
 
 _VALUES_AT_ONCE = 2**17
-"""Values whose statistics are computed at once, unless one partition has more: they fit a processor's cache."""
+"""Values whose statistics are computed at once, unless one partition has more: a processor's cache."""
 
 _Grouped = tuple["Numbers", "Integers", "Integers"]
 """Values group after group, and how many each group has and how many are NULL."""
