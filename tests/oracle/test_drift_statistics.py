@@ -18,6 +18,7 @@ from databricks_monitoring.metrics.drift.population_stability_index import popul
 from databricks_monitoring.metrics.drift.total_variation import tv_distance
 from databricks_monitoring.metrics.drift.wasserstein import wasserstein_distance
 from databricks_monitoring.metrics.profile.quantiles import quantiles
+from databricks_monitoring.metrics.profile.segments import Segments
 from tests.oracle.columns import COUNTS, NUMBERS
 
 FINITE = [
@@ -29,9 +30,9 @@ PAIRS = [(a, b) for a in FINITE[:9] for b in FINITE[:9]]
 
 
 def stored(name: str) -> np.typing.NDArray[np.float64]:
-    found = quantiles(np.sort(NUMBERS[name].astype(np.float64)))
-    assert found is not None
-    return found
+    [found] = quantiles(Segments.of([np.sort(NUMBERS[name].astype(np.float64))]))
+    stored: np.typing.NDArray[np.float64] = found
+    return stored
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_psi_of_the_size_that_sampling_explains() -> None:
     n, m = 941, 1192
     scaled = []
     for _ in range(200):
-        mine, theirs = quantiles(np.sort(rng.random(n))), quantiles(np.sort(rng.random(m)))
+        mine, theirs = quantiles(Segments.of([np.sort(rng.random(n)), np.sort(rng.random(m))]))
         assert mine is not None
         assert theirs is not None
         scaled.append(population_stability_index(mine, theirs) * n * m / (n + m))

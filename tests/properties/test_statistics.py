@@ -20,6 +20,8 @@ from databricks_monitoring.metrics.drift.wasserstein import wasserstein_distance
 from databricks_monitoring.metrics.profile import cells
 from databricks_monitoring.metrics.profile.frequent_items import frequent_items
 from databricks_monitoring.metrics.profile.quantiles import quantiles
+from databricks_monitoring.metrics.profile.segments import Segments
+from databricks_monitoring.metrics.profile.tallies import Tallies
 from databricks_monitoring.metrics.quality.regression import regression_errors
 
 NUMBERS = st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=60)
@@ -29,9 +31,14 @@ REST = st.integers(0, 100_000)
 
 
 def stored(values: list[float]) -> np.typing.NDArray[np.float64]:
-    found = quantiles(np.sort(np.array(values)))
-    assert found is not None
-    return found
+    [found] = quantiles(Segments.of([np.sort(np.array(values))]))
+    stored: np.typing.NDArray[np.float64] = found
+    return stored
+
+
+def numeric(values: list[float], nulls: int = 0) -> dict[str, object]:
+    ordered = Segments.of([np.sort(np.array(values, dtype=float))])
+    return {name: array[0].as_py() for name, array in cells.numeric(ordered, np.array([nulls])).items()}
 
 
 def frequencies(items: dict[str, int], rest: int) -> Frequencies:
@@ -47,14 +54,14 @@ def same(a: object, b: object) -> bool:
 def test_the_order_of_rows_changes_nothing(values: list[float], random: object) -> None:
     shuffled = list(values)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    mine, theirs = (cells.numeric(np.sort(np.array(v, dtype=float)), nulls=0) for v in (values, shuffled))
+    mine, theirs = (numeric(v) for v in (values, shuffled))
     assert mine.keys() == theirs.keys()
     assert all(same(mine[name], theirs[name]) for name in mine)
 
 
 @given(NUMBERS, st.integers(0, 5))
 def test_bounds_of_numeric_statistics(values: list[float], nulls: int) -> None:
-    found = cells.numeric(np.sort(np.array(values, dtype=float)), nulls)
+    found = numeric(values, nulls)
     for name in ("percent_nan", "percent_null", "percent_zeros", "percent_distinct"):
         percent = found[name]
         assert percent is None or 0 <= float(str(percent)) <= 100
@@ -120,7 +127,9 @@ def test_frequent_items_do_not_depend_on_order(counted: dict[str, int], random: 
     pairs = list(counted.items())
     random.shuffle(pairs)  # type: ignore[attr-defined]
     items = pa.array([item for item, _ in pairs], type=pa.string())
-    found = frequent_items(items, np.array([count for _, count in pairs], dtype=np.int64))
+    counts = np.array([count for _, count in pairs], dtype=np.int64)
+    top = frequent_items(items, Tallies(np.arange(len(pairs)), counts, np.array([0, len(pairs)])))
+    found = list(zip(items.take(pa.array(top.items)).to_pylist(), top.counts.tolist(), strict=True))
     assert found == sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))[:100]
 
 

@@ -262,16 +262,15 @@ class Derived:
         used = sorted({column.parts[0].name for column in tree.find_all(exp.Column)})
         return _cast(metric, duckdb_sql(tree, _where(metric))), used
 
-    def added(self, rows: list[Cells]) -> list[Cells]:
-        """Return profile rows with their derived metrics, each computed after those it may name."""
+    def added(self, rows: pa.RecordBatch, column: str) -> pa.RecordBatch:
+        """Return the profile rows of one column with their derived metrics, each after those it may name."""
         for metric, (sql, used) in self._metrics:
-            chosen = [row for row in rows if row["column_name"] in metric.input_columns]
-            schema = pa.schema([self._schema.field(name) for name in used])
-            source = [{name: row.get(name) for name in used} for row in chosen]
-            for row, value in zip(
-                chosen, _evaluated(self._connection, metric, sql, source, schema), strict=True
-            ):
-                row[metric.name] = value
+            if column in metric.input_columns and rows.num_rows:
+                source = pa.Table.from_batches([rows.select(used)])
+                values = _computed(self._connection, metric, sql, source)
+                at = rows.schema.get_field_index(metric.name)
+                kind = rows.schema.field(at).type
+                rows = rows.set_column(at, rows.schema.field(at), values.combine_chunks().cast(kind))
         return rows
 
 
@@ -372,12 +371,19 @@ def _evaluated(
     """Return an expression's value over each of some rows."""
     if not rows:
         return []
+    values: list[object] = _computed(
+        connection, metric, sql, pa.Table.from_pylist(list(rows), schema=schema)
+    ).to_pylist()
+    return values
+
+
+def _computed(
+    connection: duckdb.DuckDBPyConnection, metric: CustomMetric, sql: str, rows: pa.Table
+) -> pa.ChunkedArray:
     # A row number keeps the order, and is there for expressions that name no column.
-    numbered = pa.Table.from_pylist(list(rows), schema=schema)
-    numbered = numbered.append_column("@row", pa.array(range(len(rows))))
+    numbered = rows.append_column("@row", pa.array(range(len(rows)), pa.int64()))
     try:
         found = connection.from_arrow(numbered).project(f'{sql} AS value, "@row"').order('"@row"')
-        values: list[object] = found.to_arrow_table().column(0).to_pylist()
+        return found.to_arrow_table().column(0)
     except duckdb.Error as error:
         raise MetricError(f"Custom metric {metric.name} cannot be computed: {error}") from error
-    return values

@@ -12,6 +12,7 @@ import pyarrow as pa
 from databricks_monitoring.errors import MetricError
 from databricks_monitoring.metrics.conventions import SLICE_VALUES_AT_MOST
 from databricks_monitoring.metrics.profile.frequent_items import frequent_items
+from databricks_monitoring.metrics.profile.tallies import Tallies
 from databricks_monitoring.names import ALL_MODELS
 
 if TYPE_CHECKING:
@@ -145,11 +146,10 @@ def _by_model(rows: int, models: ItemColumn | None) -> Partition | None:
 
 
 def _by_value(values: ItemColumn) -> tuple[NDArray[np.unsignedinteger], list[str]]:
-    counts = np.bincount(values.codes + 1, minlength=len(values.items) + 1)[1:]
-    texts = [text for text, _ in frequent_items(values.items, counts, SLICE_VALUES_AT_MOST)]
-    position = {text: at for at, text in enumerate(values.items.to_pylist())} if texts else {}
-    chosen = np.array([position[text] for text in texts], dtype=np.intp)
-    return _recoded(values.codes, chosen, len(values.items)), texts
+    # NULL is item 0.
+    occurring, _ = Tallies.counting(values.codes.astype(np.int64) + 1, 1, len(values.items) + 1).without(0)
+    chosen = frequent_items(values.items, occurring, SLICE_VALUES_AT_MOST).items
+    return _recoded(values.codes, chosen, len(values.items)), values.items.take(pa.array(chosen)).to_pylist()
 
 
 def _recoded(codes: NDArray[np.int32], chosen: NDArray[np.intp], items: int) -> NDArray[np.unsignedinteger]:

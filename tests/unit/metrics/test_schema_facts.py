@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
@@ -295,4 +296,6 @@ def test_what_casts_is_what_casts_in_spark(value: str, found: str, expected: str
 def test_the_same_type_costs_nothing_and_no_value_has_no_share() -> None:
     column = Column("x", "int", "INTEGER", ColumnClass.NUMERIC)
     assert uncastable_sql(column, column) is None
-    assert percent_uncastable(0, 0) is None
+    shares = percent_uncastable(np.array([0, 1]), np.array([0, 4]))
+    assert np.isnan(shares[0])
+    assert shares[1] == 25

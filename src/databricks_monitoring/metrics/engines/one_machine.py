@@ -80,9 +80,9 @@ class OneMachine:
         state: State,
     ) -> Written:
         """Put profile rows in the place of others, in one commit."""
-        makers = [(each, _profile_rows(each)) for each in wanted]
+        makers = [(each, _profile_rows(each, table.schema)) for each in wanted]
         made = chain.from_iterable(_made(each, rows) for each, rows in makers)
-        written = table.replace(_batches(made, table.schema), replaced, state)
+        written = table.replace(made, replaced, state)
         unprofiled = {
             f"baseline.{name}" if each.log_type == "BASELINE" else name: why
             for each, rows in makers
@@ -113,7 +113,7 @@ def _batches(rows: Iterable[list[Cells]], schema: pa.Schema) -> Iterator[pa.Reco
     return (pa.RecordBatch.from_pylist(some, schema=schema) for some in rows)
 
 
-def _profile_rows(wanted: Profiling[DeltaSnapshot]) -> ProfileRows:
+def _profile_rows(wanted: Profiling[DeltaSnapshot], schema: pa.Schema) -> ProfileRows:
     return ProfileRows(
         wanted.source,
         wanted.definition,
@@ -121,12 +121,13 @@ def _profile_rows(wanted: Profiling[DeltaSnapshot]) -> ProfileRows:
         wanted.slicings,
         wanted.log_type,
         wanted.derived,
+        schema,
         wanted.aggregates,
         wanted.schema,
     )
 
 
-def _made(wanted: Profiling[DeltaSnapshot], rows: ProfileRows) -> Iterator[list[Cells]]:
+def _made(wanted: Profiling[DeltaSnapshot], rows: ProfileRows) -> Iterator[pa.RecordBatch]:
     for granularity, starts in wanted.windows.items():
         if granularity is None:
             for start in starts:

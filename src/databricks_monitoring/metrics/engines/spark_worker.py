@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from databricks_monitoring.metrics.custom import Aggregate
     from databricks_monitoring.metrics.definition import MonitorDefinition
     from databricks_monitoring.metrics.engines.duckdb import Relation
-    from databricks_monitoring.metrics.profile.cells import Cells
     from databricks_monitoring.metrics.schema_comparison import SchemaComparison
     from databricks_monitoring.metrics.slices import Slicing
 
@@ -102,8 +101,9 @@ def profile_rows(part: ProfilePart, start: int, rows: pa.Table) -> pa.Table:
         The window's rows.
     """
     made, _ = _profile(part, start, rows)
-    kept = [row for row in made if (row["column_name"] == TABLE_ROW) == part.of_table]
-    return pa.Table.from_pylist(kept, schema=part.metric_schema)
+    table = pa.Table.from_batches(made, schema=part.metric_schema)
+    of_table = pc.equal(table.column("column_name"), TABLE_ROW)
+    return table.filter(of_table if part.of_table else pc.invert(of_table))
 
 
 def unprofiled_columns(part: ProfilePart, start: int, rows: pa.Table) -> pa.Table:
@@ -117,7 +117,7 @@ def unprofiled_columns(part: ProfilePart, start: int, rows: pa.Table) -> pa.Tabl
     )
 
 
-def _profile(part: ProfilePart, start: int, rows: pa.Table) -> tuple[list[Cells], dict[str, str]]:
+def _profile(part: ProfilePart, start: int, rows: pa.Table) -> tuple[list[pa.RecordBatch], dict[str, str]]:
     relation = _one_thread(arrow_relation(rows, part.shipped) if rows.num_rows else no_rows(part.shipped))
     engine = DuckDBEngine(relation, part.shipped, version=part.version, timestamp_column=None)
     try:
@@ -128,11 +128,12 @@ def _profile(part: ProfilePart, start: int, rows: pa.Table) -> tuple[list[Cells]
             part.slicings,
             part.log_type,
             _derived(part.definition, part.metric_schema, get_ident()),
+            part.metric_schema,
             part.aggregates,
             part.schema,
             part.probabilities,
         )
-        made = [row for some in profile.of_table(_window(part, start), part.granularity) for row in some]
+        made = list(profile.of_table(_window(part, start), part.granularity))
     finally:
         engine.close()
     return made, profile.unprofiled

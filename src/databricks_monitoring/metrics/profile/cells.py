@@ -1,9 +1,13 @@
-"""The cells of a profile row, by the class of its column."""
+"""The cells of profile rows, by the class of their column: an array over many groups for each."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
+
+from databricks_monitoring.metrics.conventions import QUANTILES, STDDEV_DDOF
 from databricks_monitoring.metrics.profile.distinct import distinct_count
 from databricks_monitoring.metrics.profile.extremes import extremes
 from databricks_monitoring.metrics.profile.frequent_items import frequent_items
@@ -13,100 +17,138 @@ from databricks_monitoring.metrics.profile.median import median
 from databricks_monitoring.metrics.profile.nan import without_nan
 from databricks_monitoring.metrics.profile.percent import percent
 from databricks_monitoring.metrics.profile.quantiles import quantiles
+from databricks_monitoring.metrics.profile.segments import bounds_of
 from databricks_monitoring.metrics.profile.stddev import stddev
 from databricks_monitoring.metrics.profile.zeros import num_zeros
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from databricks_monitoring.metrics.arrays import Integers, Numbers
+    from databricks_monitoring.metrics.arrays import Flags, Floats, Integers
+    from databricks_monitoring.metrics.profile.segments import Segments
+    from databricks_monitoring.metrics.profile.tallies import Tallies
 
 Cells = dict[str, object]
 """Values of a metric row by column; columns that are not there are NULL."""
 
+Arrays = dict[str, pa.Array]
+"""Values of many metric rows by column, NULL where a group has none."""
+
 _MICROS = 1_000_000
 
 
-def presence(count: int, nulls: int) -> Cells:
+def presence(count: Integers, nulls: Integers) -> Arrays:
     """Return what every column has: `count`, `num_nulls`, `percent_null`."""
-    return {"count": count, "num_nulls": nulls, "percent_null": percent(nulls, count + nulls)}
+    whole = count + nulls
+    return {
+        "count": pa.array(count, pa.int64()),
+        "num_nulls": pa.array(nulls, pa.int64()),
+        "percent_null": _given(percent(nulls, whole), whole > 0),
+    }
 
 
-def numeric(ordered: Numbers, nulls: int) -> Cells:
+def numeric(ordered: Segments, nulls: Integers) -> Arrays:
     """Return the cells of a numeric column.
 
     Parameters
     ----------
     ordered
-        The non-null values in ascending order, NaN last.
+        The non-null values of each group in ascending order, NaN last.
     nulls
-        How many values are NULL.
+        How many values of each group are NULL.
     """
-    count = len(ordered)
+    count = ordered.sizes
     numbers, num_nan = without_nan(ordered)
+    there, any_numbers = count > 0, numbers.sizes > 0
     least, greatest = extremes(numbers)
     zeros = num_zeros(numbers)
     distinct = distinct_count(numbers, num_nan)
     return presence(count, nulls) | {
-        "avg": mean(numbers),
-        "quantiles": quantiles(numbers),
-        "min": least,
-        "max": greatest,
-        "stddev": stddev(numbers),
-        "num_zeros": zeros,
-        "num_nan": num_nan,
-        "median": median(numbers),
-        "distinct_count": distinct,
-        "percent_nan": percent(num_nan, count),
-        "percent_zeros": percent(zeros, count),
-        "percent_distinct": percent(distinct, count),
+        "avg": _given(mean(numbers), any_numbers),
+        "quantiles": _lists(quantiles(numbers), any_numbers),
+        "min": _given(least, any_numbers),
+        "max": _given(greatest, any_numbers),
+        "stddev": _given(stddev(numbers), numbers.sizes > STDDEV_DDOF),
+        "num_zeros": pa.array(zeros, pa.int64()),
+        "num_nan": pa.array(num_nan, pa.int64()),
+        "median": _given(median(numbers), any_numbers),
+        "distinct_count": pa.array(distinct, pa.int64()),
+        "percent_nan": _given(percent(num_nan, count), there),
+        "percent_zeros": _given(percent(zeros, count), there),
+        "percent_distinct": _given(percent(distinct, count), there),
     }
 
 
-def temporal(ordered: Integers, nulls: int) -> Cells:
+def temporal(ordered: Segments, nulls: Integers) -> Arrays:
     """Return the cells of a date or timestamp column from microseconds in ascending order."""
     least, greatest = extremes(ordered)
-    middle = median(ordered)
     distinct = distinct_count(ordered)
-    return presence(len(ordered), nulls) | {
-        "min": None if least is None else least / _MICROS,
-        "max": None if greatest is None else greatest / _MICROS,
-        "median": None if middle is None else middle / _MICROS,
-        "distinct_count": distinct,
-        "percent_distinct": percent(distinct, len(ordered)),
+    there = ordered.sizes > 0
+    return presence(ordered.sizes, nulls) | {
+        "min": _given(least / _MICROS, there),
+        "max": _given(greatest / _MICROS, there),
+        "median": _given(median(ordered) / _MICROS, there),
+        "distinct_count": pa.array(distinct, pa.int64()),
+        "percent_distinct": _given(percent(distinct, ordered.sizes), there),
     }
 
 
-def categorical(items: pa.Array, counts: Integers, item_lengths: Integers | None, nulls: int) -> Cells:
+def categorical(
+    items: pa.Array, occurring: Tallies, item_lengths: Integers | None, nulls: Integers
+) -> Arrays:
     """Return the cells of a text or boolean column.
 
     Parameters
     ----------
-    items, counts
-        Distinct values and how often each occurs.
+    items
+        Distinct values.
+    occurring
+        How often each occurs in each group.
     item_lengths
         Length of each item; None for booleans, which have none.
     nulls
-        How many values are NULL.
+        How many values of each group are NULL.
     """
-    count = int(counts.sum())
-    distinct = int((counts > 0).sum())
-    least, greatest, average = (None, None, None) if item_lengths is None else lengths(item_lengths, counts)
-    return presence(count, nulls) | {
-        "min_length": least,
-        "max_length": greatest,
-        "avg_length": average,
-        "frequent_items": [{"item": item, "count": times} for item, times in frequent_items(items, counts)],
-        "distinct_count": distinct,
-        "percent_distinct": percent(distinct, count),
+    count, distinct = occurring.totals, occurring.distinct
+    there = count > 0
+    found = presence(count, nulls)
+    if item_lengths is not None:
+        measured = zip(
+            ("min_length", "max_length", "avg_length"), lengths(item_lengths, occurring), strict=True
+        )
+        found |= {name: _given(values, there) for name, values in measured}
+    top = frequent_items(items, occurring)
+    pairs = pa.StructArray.from_arrays(
+        [items.take(pa.array(top.items)).cast(pa.string()), pa.array(top.counts, pa.int64())],
+        names=["item", "count"],
+    )
+    return found | {
+        "frequent_items": pa.ListArray.from_arrays(pa.array(top.bounds, pa.int32()), pairs),
+        "distinct_count": pa.array(distinct, pa.int64()),
+        "percent_distinct": _given(percent(distinct, count), there),
     }
 
 
-def binary(ordered: Integers, nulls: int) -> Cells:
+def binary(ordered: Segments, nulls: Integers) -> Arrays:
     """Return the cells of a binary column from the lengths of its values in ascending order."""
     least, greatest = extremes(ordered)
-    return presence(len(ordered), nulls) | {
-        "min_length": least,
-        "max_length": greatest,
-        "avg_length": mean(ordered),
+    there = ordered.sizes > 0
+    return presence(ordered.sizes, nulls) | {
+        "min_length": _given(least, there),
+        "max_length": _given(greatest, there),
+        "avg_length": _given(mean(ordered), there),
     }
+
+
+def complex_values(ordered: Segments, nulls: Integers) -> Arrays:
+    """Return the cells of a column of which only presence counts."""
+    return presence(ordered.sizes, nulls)
+
+
+def _given(values: Floats, there: Flags) -> pa.Array:
+    return pa.array(values, pa.float64(), mask=~there)
+
+
+def _lists(rows: Floats, there: Flags) -> pa.Array:
+    """Return the rows as lists where they are there, and NULL elsewhere."""
+    bounds = bounds_of(np.where(there, QUANTILES, 0)).astype(np.int32)
+    offsets = pa.array(bounds, pa.int32(), mask=np.append(~there, False))
+    return pa.ListArray.from_arrays(offsets, pa.array(rows.reshape(-1), pa.float64()))

@@ -7,18 +7,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from databricks_monitoring.metrics.arrays import Numbers
+    from databricks_monitoring.metrics.arrays import Integers
+    from databricks_monitoring.metrics.profile.segments import Segments
 
 
-def distinct_count(ordered: Numbers, num_nan: int = 0) -> int:
-    """Return the exact number of distinct non-null values; all NaN count as one, both zeros as one.
+def distinct_count(ordered: Segments, num_nan: Integers | None = None) -> Integers:
+    """Return the exact number of distinct non-null values of each group.
+
+    All NaN count as one, both zeros as one.
 
     Parameters
     ----------
-    ordered : ndarray, shape (n,)
+    ordered : Segments, of k groups
         Non-null values without NaN, in ascending order.
-    num_nan
+    num_nan : ndarray, shape (k,)
         How many values are NaN besides.
+
+    Returns
+    -------
+    ndarray, shape (k,)
 
     Notes
     -----
@@ -31,8 +38,12 @@ def distinct_count(ordered: Numbers, num_nan: int = 0) -> int:
 
     Examples
     --------
-    >>> distinct_count(np.array([1.0, 1.0, 2.0]), num_nan=3)
-    3
+    >>> from databricks_monitoring.metrics.profile.segments import Segments
+    >>> distinct_count(Segments.of([np.array([1.0, 1.0, 2.0]), np.array([4.0])]), np.array([3, 0]))
+    array([3, 1])
     """
-    steps = int(np.count_nonzero(ordered[1:] != ordered[:-1])) + 1 if len(ordered) else 0
-    return steps + (num_nan > 0)
+    steps = np.ones(len(ordered.values), np.bool_)
+    np.not_equal(ordered.values[1:], ordered.values[:-1], out=steps[1:])
+    steps[ordered.first] = True
+    found = ordered.counted(steps)
+    return found if num_nan is None else found + (num_nan > 0)

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
-    from databricks_monitoring.metrics.arrays import Numbers
+    from databricks_monitoring.metrics.arrays import Floats
+    from databricks_monitoring.metrics.profile.segments import Segments
 
 
-def extremes(ordered: Numbers) -> tuple[float | None, float | None]:
-    """Return the least and the greatest value in the column's unit; None for both without values.
+def extremes(ordered: Segments) -> tuple[Floats, Floats]:
+    """Return the least and the greatest value of each group in the column's unit; NaN without values.
 
     Parameters
     ----------
-    ordered : ndarray, shape (n,)
+    ordered : Segments, of k groups
         Non-null values without NaN, in ascending order.
+
+    Returns
+    -------
+    least, greatest : ndarray, shape (k,)
 
     Notes
     -----
@@ -22,8 +29,11 @@ def extremes(ordered: Numbers) -> tuple[float | None, float | None]:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> extremes(np.array([1, 2, 6]))
-    (1.0, 6.0)
+    >>> from databricks_monitoring.metrics.profile.segments import Segments
+    >>> extremes(Segments.of([np.array([1, 2, 6]), np.array([4])]))
+    (array([1., 4.]), array([6., 4.]))
     """
-    return (float(ordered[0]), float(ordered[-1])) if len(ordered) else (None, None)
+    least, greatest = np.full(len(ordered), np.nan), np.full(len(ordered), np.nan)
+    least[ordered.filled] = ordered.values[ordered.first]
+    greatest[ordered.filled] = ordered.values[ordered.last]
+    return least, greatest

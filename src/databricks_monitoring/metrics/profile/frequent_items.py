@@ -9,24 +9,32 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from databricks_monitoring.metrics.conventions import FREQUENT_ITEMS_AT_MOST
+from databricks_monitoring.metrics.profile.segments import bounds_of
+from databricks_monitoring.metrics.profile.tallies import Tallies
 
 if TYPE_CHECKING:
-    from databricks_monitoring.metrics.arrays import Integers
+    from databricks_monitoring.metrics.arrays import Flags, Integers
 
-FrequentItems = list[tuple[str, int]]
+_MANY = 1_000
+"""Items of one group among which the first by value are selected before any are sorted."""
 
 
-def frequent_items(items: pa.Array, counts: Integers, at_most: int = FREQUENT_ITEMS_AT_MOST) -> FrequentItems:
-    """Return the most frequent values and how often each occurs, the most frequent first.
+def frequent_items(items: pa.Array, occurring: Tallies, at_most: int = FREQUENT_ITEMS_AT_MOST) -> Tallies:
+    """Return the most frequent values of each group and how often each occurs, the most frequent first.
 
     Parameters
     ----------
-    items : pyarrow.Array of string, shape (k,)
+    items : pyarrow.Array of string, shape (m,)
         The distinct values.
-    counts : ndarray, shape (k,)
-        How often each occurs; those with count 0 are left out.
+    occurring : Tallies, of k groups
+        How often each occurs.
     at_most
         Values listed; `conventions.FREQUENT_ITEMS_AT_MOST` is 100.
+
+    Returns
+    -------
+    Tallies, of k groups
+        Of at most `at_most` items each, in the order of the list.
 
     Notes
     -----
@@ -35,23 +43,51 @@ def frequent_items(items: pa.Array, counts: Integers, at_most: int = FREQUENT_IT
 
     Examples
     --------
-    >>> frequent_items(pa.array(["b", "a", "c", "d"]), np.array([2, 2, 5, 0]), at_most=2)
-    [('c', 5), ('a', 2)]
+    >>> texts = pa.array(["b", "a", "c"])
+    >>> top = frequent_items(texts, Tallies(np.arange(3), np.array([2, 2, 5]), np.array([0, 3])), at_most=2)
+    >>> texts.take(pa.array(top.items)).to_pylist(), top.counts
+    (['c', 'a'], array([5, 2]))
     """
-    occurring = np.flatnonzero(counts)
-    if len(occurring) > at_most:
-        here = counts[occurring]
-        least = np.partition(here, len(here) - at_most)[len(here) - at_most]
-        above = occurring[here > least]
-        occurring = np.concatenate(
-            [above, _first_by_value(items, occurring[here == least], at_most - len(above))]
-        )
-    pairs = zip(items.take(pa.array(occurring)).to_pylist(), counts[occurring].tolist(), strict=True)
-    return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
+    kept = _candidates(items, occurring, at_most)
+    chosen, counts, groups = occurring.items[kept], occurring.counts[kept], occurring.groups[kept]
+    order = np.lexsort((_ranks(items, chosen), -counts, groups))
+    sizes = np.bincount(groups, minlength=len(occurring))
+    # A group's candidates beyond the wanted ones lie last among its own.
+    place = np.arange(len(order)) - np.repeat(bounds_of(sizes)[:-1], sizes)
+    order = order[place < at_most]
+    return Tallies(chosen[order], counts[order], bounds_of(np.minimum(sizes, at_most)))
+
+
+def _candidates(items: pa.Array, occurring: Tallies, at_most: int) -> Flags:
+    """Return which items can be listed: the most frequent and those that tie."""
+    kept = np.ones(len(occurring.items), np.bool_)
+    for group in np.flatnonzero(occurring.distinct > at_most).tolist():
+        at = slice(occurring.bounds[group], occurring.bounds[group + 1])
+        counts = occurring.counts[at]
+        least = np.partition(counts, len(counts) - at_most)[len(counts) - at_most]
+        kept[at] = counts >= least
+        tied = np.flatnonzero(counts == least)
+        if len(tied) > _MANY:
+            wanted = at_most - int(np.count_nonzero(counts > least))
+            kept[at][tied] = False
+            kept[at][tied[_first_by_value(items, occurring.items[at][tied], wanted)]] = True
+    return kept
 
 
 def _first_by_value(items: pa.Array, tied: Integers, wanted: int) -> Integers:
     texts = pa.table({"item": items.take(pa.array(tied))})
     first = pc.select_k_unstable(texts, wanted, [("item", "ascending")])
-    chosen: Integers = tied[first.to_numpy(zero_copy_only=False).astype(np.intp)]
+    chosen: Integers = first.to_numpy(zero_copy_only=False).astype(np.int64)
     return chosen
+
+
+def _ranks(items: pa.Array, chosen: Integers) -> Integers:
+    """Return the place of each chosen item among all of them in the order of their values."""
+    used = np.zeros(len(items), np.bool_)
+    used[chosen] = True
+    positions = np.flatnonzero(used)
+    ascending = pc.sort_indices(items.take(pa.array(positions))).to_numpy(zero_copy_only=False)
+    rank = np.empty(len(items), np.int64)
+    rank[positions[ascending]] = np.arange(len(positions))
+    found: Integers = rank[chosen]
+    return found

@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from databricks_monitoring.metrics.arrays import Integers
+    from databricks_monitoring.metrics.arrays import Floats, Integers
+    from databricks_monitoring.metrics.profile.tallies import Tallies
 
 
-def lengths(of_items: Integers, counts: Integers) -> tuple[float | None, float | None, float | None]:
-    """Return the least, greatest and mean length; None for each without values.
+def lengths(of_items: Integers, occurring: Tallies) -> tuple[Floats, Floats, Floats]:
+    """Return the least, greatest and mean length of each group's values; NaN for each without values.
 
     Parameters
     ----------
-    of_items : ndarray, shape (k,)
+    of_items : ndarray, shape (m,)
         Length of each distinct item: characters (Unicode code points) of a text, bytes of a binary value.
-    counts : ndarray, shape (k,)
-        How often each item occurs; items with count 0 do not occur.
+    occurring : Tallies, of k groups
+        How often each item occurs.
+
+    Returns
+    -------
+    least, greatest, average : ndarray, shape (k,)
 
     Notes
     -----
@@ -30,11 +35,15 @@ def lengths(of_items: Integers, counts: Integers) -> tuple[float | None, float |
 
     Examples
     --------
-    >>> lengths(np.array([1, 4]), np.array([3, 1]))
-    (1.0, 4.0, 1.75)
+    >>> from databricks_monitoring.metrics.profile.tallies import Tallies
+    >>> lengths(np.array([1, 4]), Tallies(np.array([0, 1]), np.array([3, 1]), np.array([0, 2])))
+    (array([1.]), array([4.]), array([1.75]))
     """
-    total = int(counts.sum())
-    if total == 0:
-        return None, None, None
-    occurring = of_items[counts > 0]
-    return float(occurring.min()), float(occurring.max()), float(np.dot(of_items, counts)) / total
+    least, greatest = np.full(len(occurring), np.nan), np.full(len(occurring), np.nan)
+    filled = np.flatnonzero(occurring.distinct)
+    here = of_items[occurring.items]
+    if len(filled):
+        first = occurring.bounds[:-1][filled]
+        least[filled], greatest[filled] = np.minimum.reduceat(here, first), np.maximum.reduceat(here, first)
+    with np.errstate(invalid="ignore"):
+        return least, greatest, occurring.sums(here * occurring.counts) / occurring.totals

@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from databricks_monitoring.metrics.arrays import Numbers
+    from databricks_monitoring.metrics.arrays import Floats
+    from databricks_monitoring.metrics.profile.segments import Segments
 
 
-def mean(ordered: Numbers) -> float | None:
-    """Return the arithmetic mean, column `avg`, in the column's unit; None without values.
+def mean(ordered: Segments) -> Floats:
+    """Return the arithmetic mean of each group, column `avg`, in the column's unit; NaN without values.
 
     Parameters
     ----------
-    ordered : ndarray, shape (n,)
+    ordered : Segments, of k groups
         Non-null values without NaN, in ascending order.
+
+    Returns
+    -------
+    ndarray, shape (k,)
 
     Notes
     -----
@@ -30,16 +35,15 @@ def mean(ordered: Numbers) -> float | None:
 
     Examples
     --------
-    >>> mean(np.array([1.0, 2.0, 6.0]))
-    3.0
-    >>> mean(np.array([1e308, 1e308]))
-    1e+308
+    >>> from databricks_monitoring.metrics.profile.segments import Segments
+    >>> mean(Segments.of([np.array([1.0, 2.0, 6.0]), np.array([1e308, 1e308])]))
+    array([3.e+000, 1.e+308])
     """
-    if len(ordered) == 0:
-        return None
     with np.errstate(over="ignore", invalid="ignore"):
-        plain = float(np.mean(ordered, dtype=np.float64))
-    if np.isfinite(plain):
-        return plain
-    largest = max(abs(float(ordered[0])), abs(float(ordered[-1])))
-    return plain if np.isinf(largest) else float(np.mean(ordered / largest)) * largest
+        found: Floats = ordered.sums(ordered.values.astype(np.float64, copy=False)) / ordered.sizes
+    for group in ordered.filled[~np.isfinite(found[ordered.filled])].tolist():
+        values = ordered.group(group)
+        largest = max(abs(float(values[0])), abs(float(values[-1])))
+        if np.isfinite(largest):
+            found[group] = float(np.mean(values / largest)) * largest
+    return found

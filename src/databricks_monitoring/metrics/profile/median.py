@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
-    from databricks_monitoring.metrics.arrays import Numbers
+    from databricks_monitoring.metrics.arrays import Floats
+    from databricks_monitoring.metrics.profile.segments import Segments
 
 
-def median(ordered: Numbers) -> float | None:
-    """Return the median in the column's unit (epoch seconds for times); None without values.
+def median(ordered: Segments) -> Floats:
+    """Return the median of each group in the column's unit (epoch seconds for times); NaN without values.
 
     Parameters
     ----------
-    ordered : ndarray, shape (n,)
+    ordered : Segments, of k groups
         Non-null values without NaN, in ascending order.
+
+    Returns
+    -------
+    ndarray, shape (k,)
 
     Notes
     -----
@@ -27,12 +34,13 @@ def median(ordered: Numbers) -> float | None:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> median(np.array([1.0, 2.0, 10.0, 20.0]))
-    6.0
+    >>> from databricks_monitoring.metrics.profile.segments import Segments
+    >>> median(Segments.of([np.array([1.0, 2.0, 10.0, 20.0]), np.array([7.0])]))
+    array([6., 7.])
     """
-    n = len(ordered)
-    if n == 0:
-        return None
-    lower, upper = float(ordered[(n - 1) // 2]), float(ordered[n // 2])
-    return lower if lower == upper else lower / 2 + upper / 2
+    found = np.full(len(ordered), np.nan)
+    n = ordered.sizes[ordered.filled]
+    lower = ordered.values[ordered.first + (n - 1) // 2].astype(np.float64)
+    upper = ordered.values[ordered.first + n // 2].astype(np.float64)
+    found[ordered.filled] = np.where(lower == upper, lower, lower / 2 + upper / 2)
+    return found

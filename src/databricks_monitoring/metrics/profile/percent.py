@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
-def percent(part: int | None, whole: int) -> float | None:
-    """Return `part` of `whole` in percent, 0 to 100; None if there is no part or no whole.
+import numpy as np
+
+if TYPE_CHECKING:
+    from databricks_monitoring.metrics.arrays import Floats, Integers
+
+
+def percent(part: Integers, whole: Integers) -> Floats:
+    """Return `part` of `whole` in percent, 0 to 100; NaN if there is no whole.
+
+    Parameters
+    ----------
+    part, whole : ndarray, shape (k,)
+        One count for each group.
 
     Notes
     -----
@@ -13,9 +25,8 @@ def percent(part: int | None, whole: int) -> float | None:
 
     Examples
     --------
-    >>> percent(1, 8)
-    12.5
-    >>> percent(0, 0) is None
-    True
+    >>> percent(np.array([1, 0]), np.array([8, 0]))
+    array([12.5,  nan])
     """
-    return None if part is None or whole == 0 else part / whole * 100.0
+    with np.errstate(invalid="ignore"):
+        return part / whole * 100.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 
 from databricks_monitoring.errors import MetricError
 from databricks_monitoring.metrics.custom import aggregate_cells
 from databricks_monitoring.metrics.engines.base import ItemColumn, NumberColumn, Rows, nothing
 from databricks_monitoring.metrics.engines.duckdb import value_sql
 from databricks_monitoring.metrics.groups import Group, partitions
+from databricks_monitoring.metrics.profile.batches import GroupRows
 from databricks_monitoring.metrics.profile.uncastable import uncastable_cells, uncastable_sql
 from databricks_monitoring.metrics.profile.window import Layout, profile_items, profile_numbers
 from databricks_monitoring.metrics.quality.table_row import TableRowMetrics, probabilities_of
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from databricks_monitoring.metrics.definition import MonitorDefinition
     from databricks_monitoring.metrics.engines.duckdb import DuckDBEngine
     from databricks_monitoring.metrics.groups import Partition
-    from databricks_monitoring.metrics.profile.cells import Cells
+    from databricks_monitoring.metrics.profile.cells import Arrays, Cells
+    from databricks_monitoring.metrics.profile.window import Place
     from databricks_monitoring.metrics.schema_comparison import SchemaComparison
     from databricks_monitoring.metrics.slices import Slicing
     from databricks_monitoring.metrics.windows import Calendar
@@ -45,9 +47,6 @@ _MODEL = "@model"
 _SLICE = "@slice"
 _TEXT = "@text"
 _FAILS = "@fails"
-
-Place = tuple[int, int, int]
-"""Position of a window in its batch, of a partition in the window, of a group in the partition."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +80,8 @@ class ProfileRows:
         `INPUT` or `BASELINE`.
     derived
         Adds the derived metrics to finished rows.
+    metric_schema
+        Columns of the profile table.
     aggregates
         Aggregate metrics that this table can compute.
     schema
@@ -99,6 +100,7 @@ class ProfileRows:
     slicings: Sequence[Slicing]
     log_type: str
     derived: Derived
+    metric_schema: pa.Schema
     aggregates: Sequence[Aggregate] = ()
     schema: SchemaComparison | None = None
     probabilities: Mapping[str, str] | None = None
@@ -107,7 +109,7 @@ class ProfileRows:
 
     def of_windows(
         self, calendar: Calendar, starts: Sequence[int], counts: Mapping[int, int]
-    ) -> Iterator[list[Cells]]:
+    ) -> Iterator[pa.RecordBatch]:
         """Return the rows of windows, those of a few windows at a time.
 
         Parameters
@@ -128,7 +130,7 @@ class ProfileRows:
                     alone = Batch([start], (start, calendar.end_of(start)), counts[start])
                     yield from self._of_some(alone, calendar)
 
-    def _of_some(self, batch: Batch, calendar: Calendar) -> Iterator[list[Cells]]:
+    def _of_some(self, batch: Batch, calendar: Calendar) -> Iterator[pa.RecordBatch]:
         keys = [
             {
                 "window": {"start": (window := calendar.window(start)).start, "end": window.end},
@@ -140,7 +142,7 @@ class ProfileRows:
 
     def of_table(
         self, window: Mapping[str, object] | None, granularity: str | None = None
-    ) -> Iterator[list[Cells]]:
+    ) -> Iterator[pa.RecordBatch]:
         """Return the rows of the whole table as one window, which may be None."""
         batch = Batch([0], None, self.engine.count())
         yield from self._of_batch(batch, [{"window": window, "granularity": granularity}], None)
@@ -176,12 +178,12 @@ class ProfileRows:
 
     def _of_batch(
         self, batch: Batch, keys: Sequence[Mapping[str, object]], calendar: Calendar | None
-    ) -> Iterator[list[Cells]]:
-        profiles: dict[str, dict[Place, Cells]] = {}
+    ) -> Iterator[pa.RecordBatch]:
+        profiles: dict[str, Arrays] = {}
         predicates = frozenset(slicing.key for slicing in self.slicings if slicing.is_predicate)
         quality = TableRowMetrics(self.definition, self.engine.columns, predicates, self._probabilities)
         layout: Layout | None = None
-        table_cells: dict[Place, Cells] = {}
+        table_cells: Mapping[Place, Cells] = {}
         for part in self._parts(batch.rows):
             read = self._read(part, batch, {} if layout else quality.projections)
             here = self._layout(read, batch, calendar)
@@ -193,14 +195,18 @@ class ProfileRows:
         if layout is None:
             return
         custom = self._custom(batch, calendar)
-        for window, start in enumerate(batch.starts):
-            rows = self._rows_of_window(window, layout, profiles, table_cells)
-            name = start if calendar else None
-            finished = []
-            for group, cells in rows:
-                besides = custom.get((name, group), {}).get(str(cells["column_name"]), {})
-                finished.append(self._keyed(cells | besides | dict(keys[window]), group))
-            yield self.derived.added(finished)
+        named = [
+            (rows, self._keys(rows, keys), [batch.starts[at] if calendar else None for at in rows.windows])
+            for rows in GroupRows.of_every_name(layout, self.metric_schema)
+        ]
+        cells_of_table = self._table_row(layout, profiles, table_cells)
+        for column in (*(column for column in self.columns if column.name in profiles), None):
+            name = column.name if column else TABLE_ROW
+            cells = profiles.pop(name) if column else cells_of_table
+            for rows, keyed, starts in named:
+                besides = self._aggregates(name, custom, starts, rows) | self._described(column, rows)
+                made = rows.batch(keyed | rows.of_groups(cells) | besides)
+                yield self.derived.added(made, name)
 
     @cached_property
     def _probabilities(self) -> Mapping[str, str]:
@@ -311,72 +317,86 @@ class ProfileRows:
             has_models=self.definition.model_id_column is not None,
         )
 
-    def _profiles(self, part: Sequence[Column], read: Rows, layout: Layout) -> dict[str, dict[Place, Cells]]:
+    def _profiles(self, part: Sequence[Column], read: Rows, layout: Layout) -> dict[str, Arrays]:
         readable = [column for column in part if column.name in read.columns]
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
             found = threads.map(lambda column: _profile(column, read, layout), readable)
             return {column.name: cells for column, cells in zip(readable, found, strict=True)}
 
-    def _rows_of_window(
+    def _table_row(
         self,
-        window: int,
         layout: Layout,
-        profiles: Mapping[str, Mapping[Place, Cells]],
+        profiles: Mapping[str, Arrays],
         table_cells: Mapping[Place, Cells],
-    ) -> Iterator[tuple[Group, Cells]]:
-        rows = int(layout.bounds[window + 1] - layout.bounds[window])
-        for position, partition in enumerate(layout.partitions[window]):
-            for group, size in enumerate(partition.sizes(rows)):
-                if position and not size:
-                    # A slice without rows of this model is no slice; the whole may be empty.
-                    continue
-                place = (window, position, group)
-                cells = [
-                    self._described(column) | profiles[column.name][place]
-                    for column in self.columns
-                    if column.name in profiles
-                ]
-                table = {
-                    "column_name": TABLE_ROW,
-                    "count": size,
-                    "non_null_columns": [str(cell["column_name"]) for cell in cells if cell["count"]],
-                }
-                if self.schema is not None:
-                    table["schema_mismatches"] = self.schema.mismatches
-                cells.append(table | table_cells.get(place, {}))
-                for name in partition.groups[group]:
-                    yield from ((name, cell) for cell in cells)
-
-    def _described(self, column: Column) -> Cells:
-        described: Cells = {"column_name": column.name, "data_type": column.data_type}
-        if self.schema is not None:
-            described["baseline_data_type"] = self.schema.baseline_type(column.name)
-        return described
-
-    def _keyed(self, cells: Cells, group: Group) -> Cells:
-        model = self.definition.model_id_column
-        return cells | {
-            "slice_key": group.slice_key,
-            "slice_value": group.slice_value,
-            **({model: group.model_id} if model else {}),
-            "log_type": self.log_type,
-            "logging_table_commit_version": self.engine.version,
-            "monitor_version": self.definition.monitor_version,
+    ) -> Arrays:
+        """Return the cells of `:table` rows for each group."""
+        here = [column.name for column in self.columns if column.name in profiles]
+        counts = [profiles[name]["count"].to_numpy() > 0 for name in here]
+        flags = np.array(counts, dtype=np.bool_).reshape(len(here), len(layout.places)).T
+        bounds = np.append(0, np.cumsum(flags.sum(axis=1)))
+        names = pa.array(here, pa.string()).take(pa.array(np.nonzero(flags)[1]))
+        cells = [table_cells.get(place, {}) for place in layout.places]
+        return {
+            name: pa.array([each.get(name) for each in cells], self.metric_schema.field(name).type)
+            for name in dict.fromkeys(name for each in cells for name in each)
+        } | {
+            "count": pa.array(layout.sizes, pa.int64()),
+            "non_null_columns": pa.ListArray.from_arrays(pa.array(bounds, pa.int32()), names),
         }
 
+    def _described(self, column: Column | None, rows: GroupRows) -> Arrays:
+        """Return what a row says of its column, or of the table."""
+        described = {"column_name": rows.constant(column.name if column else TABLE_ROW, "column_name")}
+        if column is None:
+            if self.schema is not None:
+                said = list(self.schema.mismatches)
+                described["schema_mismatches"] = rows.constant(said, "schema_mismatches")
+            return described
+        described["data_type"] = rows.constant(column.data_type, "data_type")
+        if self.schema is not None:
+            expected = self.schema.baseline_type(column.name)
+            described["baseline_data_type"] = rows.constant(expected, "baseline_data_type")
+        return described
 
-def _profile(column: Column, read: Rows, layout: Layout) -> dict[Place, Cells]:
-    found: dict[Place, Cells] = defaultdict(dict)
+    def _aggregates(
+        self,
+        column: str,
+        custom: Mapping[tuple[int | None, Group], Mapping[str, Cells]],
+        starts: Sequence[int | None],
+        rows: GroupRows,
+    ) -> Arrays:
+        """Return the aggregate metrics that stand on the rows of a column."""
+        names = dict.fromkeys(one.metric for one in self.aggregates if one.column_name == column)
+        places = zip(starts, rows.groups, strict=True) if names else ()
+        found = [custom.get(place, {}).get(column, {}) for place in places]
+        return {name: rows.given([cells.get(name) for cells in found], name) for name in names}
+
+    def _keys(self, rows: GroupRows, keys: Sequence[Mapping[str, object]]) -> Arrays:
+        model = self.definition.model_id_column
+        found = {
+            name: rows.of_windows([key[name] for key in keys], name) for name in ("window", "granularity")
+        }
+        found |= {
+            "slice_key": rows.given([group.slice_key for group in rows.groups], "slice_key"),
+            "slice_value": rows.given([group.slice_value for group in rows.groups], "slice_value"),
+            "log_type": rows.constant(self.log_type, "log_type"),
+            "logging_table_commit_version": rows.constant(
+                self.engine.version, "logging_table_commit_version"
+            ),
+            "monitor_version": rows.constant(self.definition.monitor_version, "monitor_version"),
+        }
+        return found | (
+            {model: rows.given([group.model_id for group in rows.groups], model)} if model else {}
+        )
+
+
+def _profile(column: Column, read: Rows, layout: Layout) -> Arrays:
+    found: Arrays = {}
     for name in (column.name, _TEXT + column.name):
         values = read.columns.get(name)
         if isinstance(values, NumberColumn):
-            for window, position, group, cells in profile_numbers(column, values, layout):
-                found[window, position, group] |= cells
+            found |= profile_numbers(column, values, layout)
         elif isinstance(values, ItemColumn):
-            for window, position, group, cells in profile_items(column, values, layout):
-                found[window, position, group] |= cells
+            found |= profile_items(column, values, layout)
     fails = read.columns.get(_FAILS + column.name)
-    if isinstance(fails, NumberColumn):
-        for window, position, group, cells in uncastable_cells(fails, layout):
-            found[window, position, group] |= cells
-    return found
+    return found | uncastable_cells(fails, layout) if isinstance(fails, NumberColumn) else found

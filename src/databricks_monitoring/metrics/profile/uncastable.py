@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from sqlglot import exp
 
 from databricks_monitoring.metrics.engines.delta_scan import quoted
 from databricks_monitoring.metrics.profile.percent import percent
 
 if TYPE_CHECKING:
+    from databricks_monitoring.metrics.arrays import Floats, Integers
     from databricks_monitoring.metrics.columns import Column
     from databricks_monitoring.metrics.engines.base import NumberColumn
-    from databricks_monitoring.metrics.profile.window import Found, Layout
+    from databricks_monitoring.metrics.profile.cells import Arrays
+    from databricks_monitoring.metrics.profile.window import Layout
 
 _INTEGERS = ("tinyint", "smallint", "int", "bigint")
 _FLOATS = ("float", "double")
@@ -28,14 +31,14 @@ _TIMED = "([ T].*)?"
 _NEVER, _ALWAYS = "false", "true"
 
 
-def percent_uncastable(uncastable: int, count: int) -> float | None:
-    """Return the share of values that do not cast to the baseline's type, 0 to 100; NULL without values.
+def percent_uncastable(uncastable: Integers, count: Integers) -> Floats:
+    """Return the share of values that do not cast to the baseline's type, 0 to 100; NaN without values.
 
     Parameters
     ----------
-    uncastable
-        How many of the non-null values do not cast.
-    count
+    uncastable : ndarray, shape (k,)
+        How many of each group's non-null values do not cast.
+    count : ndarray, shape (k,)
         How many non-null values there are, NaN among them.
 
     Notes
@@ -185,18 +188,16 @@ def _text(text: str, target: str, want: exp.DataType) -> str:
     return _NEVER if target == "binary" else _ALWAYS
 
 
-def uncastable_cells(read: NumberColumn, layout: Layout) -> Found:
-    """Return the cell `percent_uncastable` for every window and group, from what `uncastable_sql` gives."""
+def uncastable_cells(read: NumberColumn, layout: Layout) -> Arrays:
+    """Return the cell `percent_uncastable` for each group, from what `uncastable_sql` gives."""
     here = layout.numbers(read)
-    for window, at in layout.segments():
-        fails = here.values[at].astype(np.int64)
-        valid = np.ones(len(fails), np.bool_) if here.valid is None else here.valid[at]
-        for position, partition in enumerate(layout.partitions[window]):
-            groups = len(partition.groups)
-            # Rows of no group have the number after the last.
-            codes = np.zeros(len(fails), np.int64) if partition.codes is None else partition.codes
-            counts = np.bincount(codes[valid], minlength=groups + 1)
-            failing = np.bincount(codes[valid & (fails == 1)], minlength=groups + 1)
-            for group in range(groups if partition.codes is not None else 1):
-                share = percent_uncastable(int(failing[group]), int(counts[group]))
-                yield window, position, group, {"percent_uncastable": share}
+    valid = np.ones(len(here), np.bool_) if here.valid is None else here.valid
+    fails = valid & (here.values == 1)
+    found = []
+    for layer in layout.layers:
+        groups = layout.groups_of_rows(layer)
+        # Rows of no group have the number after the last.
+        counts = np.bincount(groups[valid], minlength=len(layer) + 1)[:-1]
+        failing = np.bincount(groups[fails], minlength=len(layer) + 1)[:-1]
+        found.append(pa.array(percent_uncastable(failing, counts), pa.float64(), mask=counts == 0))
+    return {"percent_uncastable": pa.concat_arrays(found)}

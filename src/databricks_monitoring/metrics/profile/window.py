@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -14,35 +14,56 @@ from databricks_monitoring.metrics.columns import Column, ColumnClass
 from databricks_monitoring.metrics.engines.base import ItemColumn, NumberColumn
 from databricks_monitoring.metrics.groups import Partition, split
 from databricks_monitoring.metrics.profile import cells
-from databricks_monitoring.metrics.profile.cells import Cells
+from databricks_monitoring.metrics.profile.segments import Segments, bounds_of
+from databricks_monitoring.metrics.profile.tallies import Tallies
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from databricks_monitoring.metrics.arrays import Integers, Numbers
+    from databricks_monitoring.metrics.arrays import Flags, Integers, Numbers
+    from databricks_monitoring.metrics.profile.cells import Arrays
 
-_DENSE = 4
-"""Distinct items in the batch per row of a window, beyond which the window numbers its own items anew."""
-
-_CELLS_AT_ONCE = 4_000_000
-"""Groups times items that are counted in one pass; beyond, group by group."""
-
-_NUMBER_CELLS: dict[ColumnClass, Callable[[Any, int], Cells]] = {
+_NUMBER_CELLS: dict[ColumnClass, Callable[[Segments, Integers], Arrays]] = {
     ColumnClass.NUMERIC: cells.numeric,
     ColumnClass.TEMPORAL: cells.temporal,
     ColumnClass.BINARY: cells.binary,
-    ColumnClass.COMPLEX: lambda ordered, nulls: cells.presence(len(ordered), nulls),
+    ColumnClass.COMPLEX: cells.complex_values,
 }
 
-Found = Iterator[tuple[int, int, int, Cells]]
-"""Positions of the window, of the partition in it and of the group in that, and the group's cells."""
+_VALUES_AT_ONCE = 2**17
+"""Values whose statistics are computed at once, unless one partition has more: a processor's cache."""
+
+_Grouped = tuple["Numbers", "Integers", "Integers"]
+"""Values group after group, and how many each group has and how many are NULL."""
+
+Place = tuple[int, int, int]
+"""Position of a window in its batch, of a partition in the window, of a group in the partition."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One partition of each window that has one at this position: groups without common rows.
+
+    Attributes
+    ----------
+    partitions
+        With the position of the window of each.
+    """
+
+    partitions: Sequence[tuple[int, Partition]]
+
+    def __len__(self) -> int:
+        """Return the number of groups."""
+        return sum(len(partition.groups) for _, partition in self.partitions)
 
 
 @dataclass(frozen=True)
 class Layout:
     """How the rows of a batch lie in windows.
+
+    The groups of a batch are numbered layer by layer, window by window in each.
 
     Attributes
     ----------
@@ -75,80 +96,136 @@ class Layout:
         """Return a column with its rows window after window."""
         return column if self.order is None else ItemColumn(column.codes[self.order], column.items)
 
+    @cached_property
+    def layers(self) -> list[Layer]:
+        """The partitions of all windows by their position; their groups together are all of the batch."""
+        return [
+            Layer([(window, of[at]) for window, of in enumerate(self.partitions) if at < len(of)])
+            for at in range(max(map(len, self.partitions), default=0))
+        ]
 
-def profile_numbers(column: Column, read: NumberColumn, layout: Layout) -> Found:
-    """Return the cells of a column of numbers, each window sorted once whatever its groups."""
-    to_cells = _NUMBER_CELLS[column.column_class]
+    @cached_property
+    def places(self) -> list[Place]:
+        """The place of each group of the batch."""
+        return [
+            (window, position, group)
+            for position, layer in enumerate(self.layers)
+            for window, partition in layer.partitions
+            for group in range(len(partition.groups))
+        ]
+
+    @cached_property
+    def sizes(self) -> Integers:
+        """The number of rows of each group of the batch."""
+        rows = np.diff(self.bounds).tolist()
+        sizes = [
+            size
+            for layer in self.layers
+            for window, partition in layer.partitions
+            for size in partition.sizes(rows[window])
+        ]
+        return np.array(sizes, dtype=np.int64)
+
+    def groups_of_rows(self, layer: Layer) -> Integers:
+        """Return the group of each row in a layer, numbered from 0; the number of groups for rows in none."""
+        found = np.full(int(self.bounds[-1]), len(layer), dtype=np.int64)
+        first = 0
+        for window, partition in layer.partitions:
+            at = slice(self.bounds[window], self.bounds[window + 1])
+            if partition.codes is None:
+                found[at] = first
+            else:
+                grouped = partition.codes < len(partition.groups)
+                np.copyto(found[at], partition.codes.astype(np.int64) + first, where=grouped)
+            first += len(partition.groups)
+        return found
+
+
+def profile_numbers(column: Column, read: NumberColumn, layout: Layout) -> Arrays:
+    """Return the cells of a column of numbers for each group, each window sorted once."""
     here = layout.numbers(read)
-    for window, at in layout.segments():
-        valid = None if here.valid is None else here.valid[at]
-        partitions = layout.partitions[window]
-        ordered, rows = _sorted(here.values[at], valid, keep_rows=len(partitions) > 1)
-        missing = 0 if valid is None else len(valid) - len(ordered)
-        for position, partition in enumerate(partitions):
-            if partition.codes is None or rows is None:
-                yield window, position, 0, to_cells(ordered, missing)
-                continue
-            groups = len(partition.groups)
-            order, bounds = split(partition.codes[rows], groups)
-            nulls = np.zeros(groups + 1, np.intp)
-            if missing and valid is not None:
-                nulls = np.bincount(partition.codes[~valid], minlength=groups + 1)
-            regrouped = ordered[order]
-            for group in range(groups):
-                part = regrouped[bounds[group] : bounds[group + 1]]
-                yield window, position, group, to_cells(part, int(nulls[group]))
+    windows = [
+        _Sorted.of(
+            here.values[at],
+            None if here.valid is None else here.valid[at],
+            keep_rows=len(layout.partitions[window]) > 1,
+        )
+        for window, at in layout.segments()
+    ]
+    to_cells = _NUMBER_CELLS[column.column_class]
+    parts = (
+        windows[window].grouped(partition)
+        for layer in layout.layers
+        for window, partition in layer.partitions
+    )
+    found = []
+    for some in _few_at_once(parts):
+        values, sizes, nulls = (np.concatenate(each) for each in zip(*some, strict=True))
+        found.append(to_cells(Segments(values, bounds_of(sizes)), nulls))
+    return together(found)
 
 
-def _sorted(
-    values: Numbers, valid: NDArray[np.bool_] | None, *, keep_rows: bool
-) -> tuple[Numbers, NDArray[np.intp] | None]:
-    """Return the valid values in ascending order and, where groups need it, the row of each."""
-    present: Numbers = values if valid is None else values[valid]
-    if not keep_rows:
-        return np.sort(present), None  # type: ignore[return-value] # sorting keeps the type
-    order = np.argsort(present)
-    return present[order], order if valid is None else np.flatnonzero(valid)[order]
+def _few_at_once(parts: Iterator[_Grouped]) -> Iterator[list[_Grouped]]:
+    some: list[_Grouped] = []
+    values = 0
+    for part in parts:
+        if some and values + len(part[0]) > _VALUES_AT_ONCE:
+            yield some
+            some, values = [], 0
+        some.append(part)
+        values += len(part[0])
+    yield some
 
 
-def profile_items(column: Column, read: ItemColumn, layout: Layout) -> Found:
-    """Return the cells of a categorical column."""
+@dataclass(frozen=True)
+class _Sorted:
+    """The valid values of a window in ascending order and, where groups need it, the row of each."""
+
+    values: Numbers
+    rows: NDArray[np.intp] | None
+    valid: Flags | None
+
+    @classmethod
+    def of(cls, values: Numbers, valid: Flags | None, *, keep_rows: bool) -> _Sorted:
+        present: Numbers = values if valid is None else values[valid]
+        if not keep_rows:
+            ordered: Numbers = np.sort(present)  # type: ignore[assignment] # sorting keeps the type
+            return cls(ordered, None, valid)
+        order = np.argsort(present)
+        return cls(present[order], order if valid is None else np.flatnonzero(valid)[order], valid)
+
+    def grouped(self, partition: Partition) -> _Grouped:
+        """Return the values group after group, and how many each group has and how many are NULL."""
+        missing = 0 if self.valid is None else len(self.valid) - len(self.values)
+        if partition.codes is None or self.rows is None:
+            return self.values, np.array([len(self.values)]), np.array([missing])
+        groups = len(partition.groups)
+        order, bounds = split(partition.codes[self.rows], groups)
+        nulls = np.zeros(groups, np.int64)
+        if missing and self.valid is not None:
+            nulls = np.bincount(partition.codes[~self.valid], minlength=groups + 1)[:groups]
+        return self.values[order[: bounds[groups]]], np.diff(bounds[: groups + 1]), nulls
+
+
+def profile_items(column: Column, read: ItemColumn, layout: Layout) -> Arrays:
+    """Return the cells of a categorical column for each group."""
     here = layout.items(read)
-    all_lengths = pc.utf8_length(here.items).to_numpy(zero_copy_only=False).astype(np.int64)
-    for window, at in layout.segments():
-        local, used = _renumbered(here, at)
-        lengths = (all_lengths if used is None else all_lengths[used]) if column.is_text else None
-        for position, partition in enumerate(layout.partitions[window]):
-            for group, counted in enumerate(_counts(local, partition)):
-                yield (
-                    window,
-                    position,
-                    group,
-                    cells.categorical(local.items, counted[1:], lengths, int(counted[0])),
-                )
+    lengths = pc.utf8_length(here.items).to_numpy(zero_copy_only=False).astype(np.int64)
+    # NULL is item 0.
+    size = len(here.items) + 1
+    found = []
+    for layer in layout.layers:
+        pairs = layout.groups_of_rows(layer)
+        pairs *= size
+        pairs += here.codes
+        pairs += 1
+        occurring, nulls = Tallies.counting(pairs, len(layer), size).without(0)
+        found.append(cells.categorical(here.items, occurring, lengths if column.is_text else None, nulls))
+    return together(found)
 
 
-def _renumbered(column: ItemColumn, at: slice) -> tuple[ItemColumn, NDArray[np.intp] | None]:
-    """Return a window's rows over a list of items no longer than the window needs."""
-    codes = column.codes[at]
-    if len(column.items) <= _DENSE * len(codes):
-        return ItemColumn(codes, column.items), None
-    used, inverse = np.unique(codes, return_inverse=True)
-    nulls = int(len(used) > 0 and used[0] < 0)
-    chosen = used[nulls:].astype(np.intp)
-    return ItemColumn((inverse - nulls).astype(np.int32), column.items.take(pa.array(chosen))), chosen
-
-
-def _counts(column: ItemColumn, partition: Partition) -> Iterator[Integers]:
-    """Return, for each group, how many values are NULL and then how often each item occurs."""
-    size = len(column.items) + 1
-    if partition.codes is None:
-        yield np.bincount(column.codes + 1, minlength=size)
-        return
-    groups = len(partition.groups)
-    if groups * size > _CELLS_AT_ONCE:
-        for group in range(groups):
-            yield np.bincount(column.codes[partition.members(group)] + 1, minlength=size)
-        return
-    both = partition.codes.astype(np.int64) * size + (column.codes + 1)
-    yield from np.bincount(both, minlength=(groups + 1) * size).reshape(groups + 1, size)[:groups]
+def together(parts: Sequence[Arrays]) -> Arrays:
+    """Return cells of several groups of rows as those of all."""
+    if len(parts) == 1:
+        return parts[0]
+    return {name: pa.concat_arrays([part[name] for part in parts]) for name in parts[0]}
