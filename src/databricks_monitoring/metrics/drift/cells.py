@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Statistics = dict[str, "Floats"]
 """Statistics of some pairs, by name."""
 
-_QUANTILES_AT_ONCE = 128
+_QUANTILES_AT_ONCE = 64
 """Pairs of quantile arrays compared in one pass: few enough to stay in a processor's cache."""
 
 _ITEMS_AT_ONCE = 2_000

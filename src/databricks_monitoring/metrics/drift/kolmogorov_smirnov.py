@@ -12,6 +12,11 @@ from databricks_monitoring.metrics.drift.kolmogorov_distribution import kolmogor
 if TYPE_CHECKING:
     from databricks_monitoring.metrics.arrays import Floats, Integers
 
+_KNOWN: dict[tuple[float, int], float] = {}
+"""P-values by statistic and effective size: slices of one size have the same ones over and over."""
+
+_KNOWN_AT_MOST = 200_000
+
 
 def ks_statistics(current: Floats, comparison: Floats) -> Floats:
     """Return `ks_statistic` of many pairs at once.
@@ -69,7 +74,17 @@ def ks_pvalues(statistic: Floats, n: Integers, m: Integers) -> Floats:
     """Return `ks_pvalue` of many statistics at once, arrays of one length."""
     # Whole numbers are divided as such only while their product fits 64 bits; doubles are exact beyond need.
     sizes = np.maximum(1.0, np.round(n.astype(np.float64) * m / (n + m)))
-    return kolmogorov_survival(statistic, sizes.astype(np.int64))
+    asked = list(zip(statistic.tolist(), sizes.astype(np.int64).tolist(), strict=True))
+    found = {case: _KNOWN.get(case) for case in asked}
+    new = [case for case, pvalue in found.items() if pvalue is None]
+    if new:
+        cases = np.array([each for each, _ in new]), np.array([size for _, size in new], dtype=np.int64)
+        made = dict(zip(new, kolmogorov_survival(*cases).tolist(), strict=True))
+        found |= made
+        if len(_KNOWN) > _KNOWN_AT_MOST:
+            _KNOWN.clear()
+        _KNOWN.update(made)
+    return np.array([found[case] for case in asked], dtype=np.float64)
 
 
 def ks_pvalue(statistic: float, n: int, m: int) -> float:

@@ -25,7 +25,7 @@ START = "@start"
 NOWHERE = -1
 """Stands for a row that does not exist."""
 
-_ROWS_AT_ONCE = 128
+_ROWS_AT_ONCE = 64
 """Quantile arrays compared in one pass: few enough to stay in a processor's cache."""
 
 
