@@ -43,7 +43,7 @@ demo: setup
 	@$(BIN)/databricks-monitoring demo --root $(ROOT) --report $(REPORT)
 
 test: setup
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 # Sail and PySpark, for the tests of engines; 400 MB that nothing else needs.
 spark: setup

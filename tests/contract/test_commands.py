@@ -53,7 +53,12 @@ def test_the_workflows(config: list[str], capsys: pytest.CaptureFixture[str], se
     assert "mlops_aut.characters.tall version 1" in shown
     setup = ServingSetup(served.client)
     tags = {tag.key: tag.value for tag in setup.get("tall-commands").tags or []}
-    assert tags == {"environment": "aut", "git_sha": "abc123", "model_alias": "latest-model"}
+    assert tags == {
+        "environment": "aut",
+        "git_sha": "abc123",
+        "model_alias": "latest-model",
+        "model_version": "1",
+    }
 
     assert validate_inference_table.main([*WHERE, "--table", "command_logs"]) == 0
     assert "tall-commands" in capsys.readouterr().out

@@ -168,16 +168,15 @@ def test_of_two_writers_without_a_lock_one_is_refused(tmp_path: Path) -> None:
     first, second = (
         DeltaMetricTable(tmp_path / "profile", schema, core_columns(schema, LOG)) for _ in range(2)
     )
-    row = {"column_name": "a", "log_type": "INPUT", "count": 1}
-    rows = [pa.RecordBatch.from_pylist([row], schema=first.schema)]
-    assert first.replace(iter(rows), None, {"primary_version": 1}) == 1
+    row = pa.RecordBatch.from_pylist([{"column_name": "a", "log_type": "INPUT", "count": 1}], schema=schema)
+    assert first.replace([row], None, {"primary_version": 1}) == 1
     with pytest.raises(RefreshInProgressError, match="changed while this refresh computed"):
-        second.replace(iter(rows), None, {"primary_version": 1})
+        second.replace([row], None, {"primary_version": 1})
     with pytest.raises(RefreshInProgressError):
         second.record({"primary_version": 1})
     assert first.delta.to_pyarrow_table().num_rows == 1
     again = DeltaMetricTable(tmp_path / "profile", schema, core_columns(schema, LOG))
-    assert again.replace(iter(rows), None, {"primary_version": 1}) == 1
+    assert again.replace([row], None, {"primary_version": 1}) == 1
     assert again.delta.to_pyarrow_table().num_rows == 1
 
 

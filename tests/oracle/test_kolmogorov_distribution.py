@@ -14,7 +14,7 @@ def test_every_region_agrees_with_scipy(sizes: tuple[int, int]) -> None:
     rng = np.random.default_rng(sizes[0])
     n = rng.integers(*sizes, 60)
     # In units of the spread: from samples that hardly differ to those that hardly agree.
-    x = np.clip(np.round(np.sqrt(rng.uniform(0.02, 30, 60) / n), 3), 0.001, 1)
+    x = np.clip(np.round(np.sqrt(rng.uniform(0.02, 30, 60) / n), 3), 0.001, 1).astype(np.float64)
     found = kolmogorov_survival(x, n)
     expected = np.array([stats.kstwo.sf(float(one), int(size)) for one, size in zip(x, n, strict=True)])
     assert found == pytest.approx(expected, rel=1e-10, abs=1e-300)

@@ -25,10 +25,10 @@ from databricks_monitoring.local_workspace.catalog.securables import metastore_i
 from databricks_monitoring.local_workspace.dashboards import Dashboards
 from databricks_monitoring.local_workspace.monitors.builtin_dashboard import create_or_update
 from databricks_monitoring.local_workspace.monitors.checks import check, check_baseline
-from databricks_monitoring.monitor_definition import monitor_definition
 from databricks_monitoring.local_workspace.monitors.refreshes.job import RefreshJob, RefreshOutcome
 from databricks_monitoring.local_workspace.monitors.refreshes.worker import RefreshWorker, WorkerDiedError
 from databricks_monitoring.local_workspace.monitors.stored_monitor import StoredMonitor, inputs_only
+from databricks_monitoring.monitor_definition import monitor_definition
 from databricks_monitoring.names import SchemaName, TableName
 
 if TYPE_CHECKING:

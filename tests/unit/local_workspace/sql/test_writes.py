@@ -245,7 +245,7 @@ def test_definitions(sql: Sql) -> None:
     detail = sql.engine.run("DESCRIBE DETAIL t", schema=sql.schema)
     assert dict(zip(detail.names, detail.rows()[0], strict=True))["numFiles"] == "1"
     sql("OPTIMIZE t")
-    assert sql("REORG TABLE t APPLY (PURGE)")[0][1] == '{"numFilesAdded":"0","numFilesRemoved":"0"}'
+    assert sql("REORG TABLE t APPLY (PURGE)")[0][1] == '{"numFilesAdded":0,"numFilesRemoved":0}'
     sql("VACUUM t")
     sql("VACUUM t LITE RETAIN 168 HOURS")
     assert sql("VACUUM t RETAIN 200 HOURS DRY RUN") == []
