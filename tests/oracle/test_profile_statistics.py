@@ -103,6 +103,12 @@ def test_infinite_values_do_not_hide_the_rest() -> None:
     assert math.isnan(float(str(found["stddev"])))
 
 
+def test_between_infinities_of_both_signs_lies_nothing() -> None:
+    found = row(cells.numeric(one(np.array([-np.inf, np.inf])), np.array([0])))
+    assert (found["min"], found["max"]) == (-np.inf, np.inf)
+    assert all(math.isnan(float(str(found[name]))) for name in ("avg", "median", "stddev"))
+
+
 def test_quantiles_are_the_inverse_distribution_function(values: Numbers) -> None:
     numbers = values[~np.isnan(values)]
     found = quantiles(one(numbers))

@@ -42,5 +42,7 @@ def median(ordered: Segments) -> Floats:
     n = ordered.sizes[ordered.filled]
     lower = ordered.values[ordered.first + (n - 1) // 2].astype(np.float64)
     upper = ordered.values[ordered.first + n // 2].astype(np.float64)
-    found[ordered.filled] = np.where(lower == upper, lower, lower / 2 + upper / 2)
+    # Infinities of both signs have no middle: NaN.
+    with np.errstate(invalid="ignore"):
+        found[ordered.filled] = np.where(lower == upper, lower, lower / 2 + upper / 2)
     return found
