@@ -55,6 +55,7 @@ bench: setup
 	@echo "Its peers"; $(BIN)/python benchmarks/peers.py
 	@echo "The model server"; $(BIN)/python benchmarks/serving.py
 	@echo "Unpacking"; $(BIN)/python benchmarks/unpacking.py
+	@echo "Faults"; $(BIN)/python benchmarks/faults.py
 	@$(BIN)/python benchmarks/report.py
 
 lint: setup

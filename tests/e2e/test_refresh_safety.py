@@ -191,7 +191,7 @@ def wide(root: Path, days: int, columns: int, rows_a_day: int) -> Monitored:
 
 @pytest.mark.parametrize(
     ("rows_a_day", "small", "large"),
-    [(40_000, (6, 12), (24, 12)), (160_000, (1, 12), (1, 60))],
+    [(100_000, (6, 12), (24, 12)), (160_000, (1, 12), (1, 60))],
     ids=["more windows", "more columns"],
 )
 def test_memory_grows_with_a_window_of_a_few_columns_not_with_the_table(
