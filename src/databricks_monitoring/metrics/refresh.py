@@ -97,10 +97,12 @@ class RefreshReport:
 
 
 def warm_up() -> None:
-    """Import what the first refresh would otherwise wait for, more than a second."""
+    """Import and compile what the first refresh would otherwise wait for."""
     import pyarrow as pa  # noqa: PLC0415 - beside the next
-    import scipy.stats  # noqa: F401, PLC0415 - imported for the import
 
+    from databricks_monitoring.metrics.drift import cells  # noqa: PLC0415 - beside the next
+
+    cells.warm_up()
     # Arrow looks for pandas when it first hands out an array.
     pa.array([0]).to_numpy(zero_copy_only=False)
 

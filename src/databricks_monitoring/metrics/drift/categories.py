@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from databricks_monitoring.metrics.compiled import compiled
 from databricks_monitoring.metrics.conventions import FREQUENT_ITEMS_AT_MOST
-from databricks_monitoring.metrics.drift.runs import lengths, places, summed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,54 +60,6 @@ class ItemLists:
         return found
 
 
-@dataclass(frozen=True)
-class AlignedCounts:
-    """The counts of both sides of many pairs, the categories of one pair after those of the other.
-
-    Attributes
-    ----------
-    current, comparison
-        Counts over the same categories.
-    starts
-        Where the categories of each pair start.
-    """
-
-    current: Floats
-    comparison: Floats
-    starts: Integers
-
-
-def aligned_pairs(lists: ItemLists, current: Integers, comparison: Integers) -> AlignedCounts:
-    """Return `aligned` of many pairs at once, a pair's last category being all the rest.
-
-    Parameters
-    ----------
-    lists
-        The items of all rows, in the same numbers.
-    current, comparison : ndarray, shape (pairs,)
-        The rows of each pair, which list at least one item each.
-    """
-    sides = (current, comparison)
-    greatest = int(lists.codes.max(initial=0)) + 1
-    at = [places(lists.starts[rows], lists.sizes[rows]) for rows in sides]
-    keys = [
-        np.repeat(np.arange(len(rows)), lists.sizes[rows]) * greatest + lists.codes[found]
-        for rows, found in zip(sides, at, strict=True)
-    ]
-    categories, slots = np.unique(np.concatenate(keys), return_inverse=True)
-    # Every pair has one category more, for the rest.
-    pairs = categories // greatest
-    starts = np.searchsorted(pairs, np.arange(len(current))) + np.arange(len(current))
-    whole = len(categories) + len(current)
-    slots = slots + np.concatenate(keys) // greatest
-    listed = np.zeros((2, whole))
-    listed[0, slots[: len(at[0])]] = lists.times[at[0]]
-    listed[1, slots[len(at[0]) :]] = lists.times[at[1]]
-    mine = _with_rest(lists, current, comparison, listed, starts)
-    theirs = _with_rest(lists, comparison, current, listed[::-1], starts)
-    return AlignedCounts(mine, theirs, starts)
-
-
 def aligned(current: Frequencies, comparison: Frequencies) -> tuple[Floats, Floats]:
     """Return the counts of both sides over the same categories, the last being all the rest.
 
@@ -136,32 +88,63 @@ def aligned(current: Frequencies, comparison: Frequencies) -> tuple[Floats, Floa
         flat[:, 0],
         flat[:, 1],
     )
-    found = aligned_pairs(lists, np.array([0]), np.array([1]))
-    return found.current, found.comparison
+    found = np.empty((2, len(flat) + 1))
+    size = align(lists.codes, lists.times, lists.starts, lists.counts, 0, 1, found)
+    return found[0, :size], found[1, :size]
 
 
-def _with_rest(lists: ItemLists, side: Integers, other: Integers, listed: Floats, starts: Integers) -> Floats:
-    """Return the first of two sides' counts with what is not listed, the rest in each pair's last place."""
-    found: Floats = listed[0].copy()
-    rest = np.maximum(0.0, lists.counts[side] - summed(found, starts))
-    cut = (rest > 0) & (lists.sizes[side] >= FREQUENT_ITEMS_AT_MOST)
-    if cut.any():
-        sizes = lengths(starts, len(found))
-        least = np.minimum.reduceat(np.where(listed[0] > 0, listed[0], np.inf), starts)
-        counts = lists.counts[side], lists.counts[other]
-        wanted = _unlisted(listed, counts, np.where(cut, np.minimum(rest, least), 0.0), sizes)
-        total = summed(wanted, starts)
-        scale = np.divide(rest, total, out=np.ones_like(rest), where=total > rest)
-        found += wanted * np.repeat(scale, sizes)
-        # Where all the rest is given to items nothing is left, not even by rounding.
-        rest = np.maximum(0.0, rest - total)
-    found[np.append(starts[1:], len(found)) - 1] = rest
-    return found
+@compiled
+def align(
+    codes: Integers,
+    times: Integers,
+    starts: Integers,
+    counts: Integers,
+    current: int,
+    comparison: int,
+    found: Floats,
+) -> int:
+    """Write down the counts of `aligned` for two rows of `ItemLists`, and return over how many categories.
+
+    Parameters
+    ----------
+    codes, times, starts, counts
+        See `ItemLists`.
+    current, comparison
+        The rows.
+    found : ndarray, shape (2, at least one more than both lists together)
+        Where the counts go, those of the current side first.
+    """
+    a, b, size = starts[current], starts[comparison], 0
+    while a < starts[current + 1] or b < starts[comparison + 1]:
+        mine = b == starts[comparison + 1] or (a < starts[current + 1] and codes[a] <= codes[b])
+        theirs = a == starts[current + 1] or (b < starts[comparison + 1] and codes[b] <= codes[a])
+        found[0, size] = times[a] if mine else 0
+        found[1, size] = times[b] if theirs else 0
+        a, b, size = a + int(mine), b + int(theirs), size + 1
+    for side, other, row, besides in ((0, 1, current, comparison), (1, 0, comparison, current)):
+        cut = starts[row + 1] - starts[row] >= FREQUENT_ITEMS_AT_MOST
+        found[side, size] = _rest(found[side, :size], found[other, :size], counts[row], counts[besides], cut)
+    return size + 1
 
 
-def _unlisted(listed: Floats, counts: tuple[Integers, Integers], most: Floats, sizes: Integers) -> Floats:
-    """Return how often, at most, items that only the second side lists may occur on the first."""
-    mine, theirs = listed
-    share = theirs / np.repeat(counts[1], sizes)
-    nearest = np.minimum(share * np.repeat(counts[0], sizes), np.repeat(most, sizes))
-    return np.where(mine > 0, 0.0, nearest)
+@compiled
+def _rest(mine: Floats, theirs: Floats, count: int, their_count: int, cut: bool) -> float:  # noqa: FBT001
+    """Return how many values are not listed, after giving items that only the other side lists their part."""
+    rest = max(0.0, count - mine.sum())
+    if rest == 0 or not cut:
+        return rest
+    least = rest
+    for listed in mine:
+        if listed > 0:
+            least = min(least, listed)
+    given = 0.0
+    for at in range(len(mine)):
+        if mine[at] == 0:
+            given += min(theirs[at] / their_count * count, least)
+    scale = rest / given if given > rest else 1.0
+    for at in range(len(mine)):
+        # What the other side was given above stands where this one lists an item.
+        if mine[at] == 0:
+            mine[at] = min(theirs[at] / their_count * count, least) * scale
+    # Where all the rest is given to items nothing is left, not even by rounding.
+    return max(0.0, rest - given)

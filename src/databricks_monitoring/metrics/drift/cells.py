@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from databricks_monitoring.metrics.drift.categories import aligned_pairs
-from databricks_monitoring.metrics.drift.chi_squared import chi_squared_tests
+from databricks_monitoring.metrics.compiled import compiled
+from databricks_monitoring.metrics.conventions import QUANTILES
+from databricks_monitoring.metrics.drift.categories import align
+from databricks_monitoring.metrics.drift.chi_squared import chi_squared_pvalues, chi_squared_statistic
 from databricks_monitoring.metrics.drift.deltas import deltas, non_null_columns_deltas
-from databricks_monitoring.metrics.drift.jensen_shannon import js_distances
-from databricks_monitoring.metrics.drift.kolmogorov_smirnov import ks_pvalues, ks_statistics
-from databricks_monitoring.metrics.drift.l_infinity import l_infinity_distances
-from databricks_monitoring.metrics.drift.population_stability_index import population_stability_indices
+from databricks_monitoring.metrics.drift.jensen_shannon import js_distance
+from databricks_monitoring.metrics.drift.kolmogorov_smirnov import ks_pvalues, ks_statistic
+from databricks_monitoring.metrics.drift.l_infinity import l_infinity_distance
+from databricks_monitoring.metrics.drift.population_stability_index import population_stability_index
 from databricks_monitoring.metrics.drift.profiles import NOWHERE
-from databricks_monitoring.metrics.drift.total_variation import tv_distances
-from databricks_monitoring.metrics.drift.wasserstein import wasserstein_distances
+from databricks_monitoring.metrics.drift.total_variation import tv_distance
+from databricks_monitoring.metrics.drift.wasserstein import wasserstein_distance
 from databricks_monitoring.metrics.tables import TEST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from concurrent.futures import Executor
 
     from databricks_monitoring.metrics.arrays import Flags, Floats, Integers
@@ -30,11 +32,8 @@ if TYPE_CHECKING:
 Statistics = dict[str, "Floats"]
 """Statistics of some pairs, by name."""
 
-_QUANTILES_AT_ONCE = 64
-"""Pairs of quantile arrays compared in one pass: few enough to stay in a processor's cache."""
-
-_ITEMS_AT_ONCE = 2_000
-"""Pairs of lists of items compared in one pass."""
+_PAIRS_AT_ONCE = 500
+"""Pairs that one thread compares before it takes the next ones."""
 
 _DELTAS = ("avg", "percent_null", "percent_zeros", "percent_distinct")
 
@@ -60,6 +59,15 @@ class Pairs:
         return len(self.current)
 
 
+def warm_up() -> None:
+    """Load what is compiled, or compile it if this machine never did: seconds, or ten times that."""
+    quantiles, rows, one = np.arange(float(QUANTILES)), np.zeros(1, np.int64), np.ones(1, np.int64)
+    _compare_quantiles(quantiles, rows, rows, *(np.empty(1) for _ in range(3)))
+    lists = rows, one, np.arange(2), one
+    _compare_items(*lists, rows, rows, *(np.empty(1) for _ in range(4)), np.empty(1, np.int64))
+    ks_pvalues(np.full(1, 0.5), one, one)
+
+
 def drift_cells(profiles: Profiles, pairs: Pairs, threads: Executor | None = None) -> dict[str, pa.Array]:
     """Return the statistics of drift rows as columns, NULL where one does not apply to both rows.
 
@@ -76,13 +84,8 @@ def drift_cells(profiles: Profiles, pairs: Pairs, threads: Executor | None = Non
     mine, theirs = once[pairs.current], once[pairs.comparison]
     numeric = profiles.quantiles.there[mine] & profiles.quantiles.there[theirs]
     listed = (profiles.items.sizes[mine] > 0) & (profiles.items.sizes[theirs] > 0)
-    in_turn = threads.map if threads else map
-    numbers = _compared(
-        numeric, mine, theirs, _Way(lambda a, b: _numeric(profiles, a, b), _QUANTILES_AT_ONCE, in_turn)
-    )
-    categories = _compared(
-        listed, mine, theirs, _Way(lambda a, b: _categorical(profiles, a, b), _ITEMS_AT_ONCE, in_turn)
-    )
+    numbers = _compared(numeric, mine, theirs, lambda a, b: _numeric(profiles, a, b, threads))
+    categories = _compared(listed, mine, theirs, lambda a, b: _categorical(profiles, a, b, threads))
     return _plain(profiles, pairs) | {
         "js_distance": categories.column("js"),
         "ks_test": numbers.test("ks"),
@@ -117,16 +120,9 @@ class _Compared:
         return pa.StructArray.from_arrays(parts, fields=list(TEST), mask=parts[0].is_null())
 
 
-@dataclass(frozen=True)
-class _Way:
-    """How distinct pairs are compared: by what, how many at once, and one block after the other or not."""
-
-    compare: Callable[[Integers, Integers], Statistics]
-    at_once: int
-    blocks: Callable[[Callable[[Integers], Statistics], Iterable[Integers]], Iterable[Statistics]]
-
-
-def _compared(chosen: Flags, mine: Integers, theirs: Integers, way: _Way) -> _Compared:
+def _compared(
+    chosen: Flags, mine: Integers, theirs: Integers, compare: Callable[[Integers, Integers], Statistics]
+) -> _Compared:
     """Return statistics of the chosen pairs; the same two rows are compared once."""
     at = np.full(len(chosen), NOWHERE)
     asked = np.flatnonzero(chosen)
@@ -134,9 +130,7 @@ def _compared(chosen: Flags, mine: Integers, theirs: Integers, way: _Way) -> _Co
         return _Compared({}, at)
     size = int(theirs.max()) + 1
     keys, at[asked] = np.unique(mine[asked] * size + theirs[asked], return_inverse=True)
-    blocks = [keys[first : first + way.at_once] for first in range(0, len(keys), way.at_once)]
-    made = list(way.blocks(lambda block: way.compare(block // size, block % size), blocks))
-    return _Compared({name: np.concatenate([block[name] for block in made]) for name in made[0]}, at)
+    return _Compared(compare(keys // size, keys % size), at)
 
 
 def _plain(profiles: Profiles, pairs: Pairs) -> dict[str, pa.Array]:
@@ -165,25 +159,101 @@ def _non_null_columns(profiles: Profiles, pairs: Pairs) -> pa.Array:
     return pa.StructArray.from_arrays(parts, fields=fields, mask=pa.array(at == NOWHERE))
 
 
-def _numeric(profiles: Profiles, current: Integers, comparison: Integers) -> Statistics:
-    mine, theirs = profiles.quantiles.of(current), profiles.quantiles.of(comparison)
-    statistic = ks_statistics(mine, theirs)
+def _numeric(
+    profiles: Profiles, current: Integers, comparison: Integers, threads: Executor | None
+) -> Statistics:
+    quantiles, numbers = profiles.quantiles, profiles.numbers
+    mine, theirs = quantiles.first[current], quantiles.first[comparison]
+    statistic, pvalue, distance, index = (np.empty(len(current)) for _ in range(4))
+
+    def compare(at: slice) -> None:
+        _compare_quantiles(quantiles.values, mine[at], theirs[at], statistic[at], distance[at], index[at])
+        pvalue[at] = ks_pvalues(statistic[at], numbers[current[at]], numbers[comparison[at]])
+
+    _in_blocks(len(current), threads, compare)
     return {
         "ks_statistic": statistic,
-        "ks_pvalue": ks_pvalues(statistic, profiles.numbers[current], profiles.numbers[comparison]),
-        "wasserstein": wasserstein_distances(mine, theirs),
-        "psi": population_stability_indices(mine, theirs),
+        "ks_pvalue": pvalue,
+        "wasserstein": distance,
+        "psi": index,
     }
 
 
-def _categorical(profiles: Profiles, current: Integers, comparison: Integers) -> Statistics:
-    counts = aligned_pairs(profiles.items, current, comparison)
-    sides = counts.current, counts.comparison, counts.starts
-    statistic, pvalue = chi_squared_tests(*sides)
+@compiled
+def _compare_quantiles(
+    values: Floats, current: Integers, comparison: Integers, ks: Floats, wasserstein: Floats, psi: Floats
+) -> None:
+    """Fill in the statistics of pairs of quantile arrays, given by where they start."""
+    for pair in range(len(current)):
+        mine = values[current[pair] : current[pair] + QUANTILES]
+        theirs = values[comparison[pair] : comparison[pair] + QUANTILES]
+        ks[pair] = ks_statistic(mine, theirs)
+        wasserstein[pair] = wasserstein_distance(mine, theirs)
+        psi[pair] = population_stability_index(mine, theirs)
+
+
+def _categorical(
+    profiles: Profiles, current: Integers, comparison: Integers, threads: Executor | None
+) -> Statistics:
+    items = profiles.items
+    js, tv, l_infinity, statistic = (np.empty(len(current)) for _ in range(4))
+    categories = np.empty(len(current), np.int64)
+    _in_blocks(
+        len(current),
+        threads,
+        lambda at: _compare_items(
+            items.codes,
+            items.times,
+            items.starts,
+            items.counts,
+            current[at],
+            comparison[at],
+            js[at],
+            tv[at],
+            l_infinity[at],
+            statistic[at],
+            categories[at],
+        ),
+    )
     return {
-        "js": js_distances(*sides),
-        "tv": tv_distances(*sides),
-        "l_infinity": l_infinity_distances(*sides),
+        "js": js,
+        "tv": tv,
+        "l_infinity": l_infinity,
         "chi_squared_statistic": statistic,
-        "chi_squared_pvalue": pvalue,
+        "chi_squared_pvalue": chi_squared_pvalues(statistic, categories),
     }
+
+
+@compiled
+def _compare_items(
+    codes: Integers,
+    times: Integers,
+    starts: Integers,
+    counts: Integers,
+    current: Integers,
+    comparison: Integers,
+    js: Floats,
+    tv: Floats,
+    l_infinity: Floats,
+    chi_squared: Floats,
+    categories: Integers,
+) -> None:
+    """Fill in the statistics of pairs of lists of items, given by their rows."""
+    longest = 0
+    for row in range(len(starts) - 1):
+        longest = max(longest, starts[row + 1] - starts[row])
+    found = np.empty((2, 2 * longest + 1))
+    for pair in range(len(current)):
+        size = align(codes, times, starts, counts, current[pair], comparison[pair], found)
+        mine, theirs = found[0, :size], found[1, :size]
+        js[pair] = js_distance(mine, theirs)
+        tv[pair] = tv_distance(mine, theirs)
+        l_infinity[pair] = l_infinity_distance(mine, theirs)
+        chi_squared[pair], categories[pair] = chi_squared_statistic(mine, theirs)
+
+
+def _in_blocks(size: int, threads: Executor | None, work: Callable[[slice], None]) -> None:
+    """Do the work of `size` pairs some at a time, in several threads if there are any."""
+    blocks = [slice(first, first + _PAIRS_AT_ONCE) for first in range(0, size, _PAIRS_AT_ONCE)]
+    for _ in threads.map(work, blocks) if threads else map(work, blocks):
+        pass

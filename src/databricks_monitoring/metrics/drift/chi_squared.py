@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import chdtrc
 
-from databricks_monitoring.metrics.drift.runs import lengths, summed
+from databricks_monitoring.metrics.compiled import compiled
 
 if TYPE_CHECKING:
     from databricks_monitoring.metrics.arrays import Floats, Integers
 
 
-def chi_squared_tests(current: Floats, comparison: Floats, starts: Integers) -> tuple[Floats, Floats]:
-    """Return `chi_squared_test` of many pairs at once: statistics and p-values, NaN below two categories.
+@compiled
+def chi_squared_statistic(current: Floats, comparison: Floats) -> tuple[float, int]:
+    """Return the statistic of `chi_squared_test`, NaN below two categories, and how many categories there are.
 
     Parameters
     ----------
-    current, comparison : ndarray
-        Counts over the same categories, those of one pair after those of the other, no side of a pair empty.
-    starts : ndarray, shape (pairs,)
-        Where the categories of each pair start.
+    current, comparison : ndarray, shape (k,)
+        Counts over the same categories, neither side empty.
     """
-    sizes = lengths(starts, len(current))
-    together = current + comparison
-    categories = np.add.reduceat(together > 0, starts, dtype=np.int64)
-    share = together / np.repeat(summed(together, starts), sizes)
-    deviations = np.zeros(len(together))
-    for side in (current, comparison):
-        expected = np.repeat(summed(side, starts), sizes) * share
-        deviations += np.divide(
-            (side - expected) ** 2, expected, out=np.zeros(len(together)), where=together > 0
-        )
-    statistic = np.where(categories > 1, summed(deviations, starts), np.nan)
-    pvalue: Floats = chdtrc(np.maximum(categories - 1, 1), statistic)
-    return statistic, pvalue
+    of_current, of_comparison = current.sum(), comparison.sum()
+    statistic = 0.0
+    categories = 0
+    for at in range(len(current)):
+        together = current[at] + comparison[at]
+        if together > 0:
+            categories += 1
+            share = together / (of_current + of_comparison)
+            for observed, whole in ((current[at], of_current), (comparison[at], of_comparison)):
+                statistic += (observed - whole * share) ** 2 / (whole * share)
+    return (statistic if categories > 1 else math.nan), categories
+
+
+def chi_squared_pvalues(statistic: Floats, categories: Integers) -> Floats:
+    """Return the p-value of each statistic of `chi_squared_statistic`, arrays of one length."""
+    pvalues: Floats = chdtrc(np.maximum(categories - 1, 1), statistic)
+    return pvalues
 
 
 def chi_squared_test(current: Floats, comparison: Floats) -> tuple[float, float] | None:
@@ -63,5 +67,7 @@ def chi_squared_test(current: Floats, comparison: Floats) -> tuple[float, float]
     >>> round(statistic, 4), round(pvalue, 6)
     (6.6667, 0.009823)
     """
-    statistic, pvalue = chi_squared_tests(current, comparison, np.array([0]))
-    return None if np.isnan(statistic[0]) else (float(statistic[0]), float(pvalue[0]))
+    statistic, categories = chi_squared_statistic(current, comparison)
+    if math.isnan(statistic):
+        return None
+    return statistic, float(chi_squared_pvalues(np.array([statistic]), np.array([categories]))[0])

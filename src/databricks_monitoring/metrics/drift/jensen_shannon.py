@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-from scipy.special import rel_entr
-
+from databricks_monitoring.metrics.compiled import compiled
 from databricks_monitoring.metrics.conventions import JS_LOG_BASE
-from databricks_monitoring.metrics.drift.runs import shares, summed
 
 if TYPE_CHECKING:
-    from databricks_monitoring.metrics.arrays import Floats, Integers
+    from databricks_monitoring.metrics.arrays import Floats
 
 
-def js_distances(current: Floats, comparison: Floats, starts: Integers) -> Floats:
-    """Return `js_distance` of many pairs at once.
-
-    Parameters
-    ----------
-    current, comparison : ndarray
-        Counts over the same categories, those of one pair after those of the other, no side of a pair empty.
-    starts : ndarray, shape (pairs,)
-        Where the categories of each pair start.
-    """
-    p, q = shares(current, starts), shares(comparison, starts)
-    middle = (p + q) / 2
-    entropies = summed(rel_entr(p, middle), starts) + summed(rel_entr(q, middle), starts)
-    # Rounding may leave it a hair outside its range.
-    found: Floats = np.sqrt(np.clip(entropies / 2 / np.log(JS_LOG_BASE), 0.0, 1.0))
-    return found
-
-
+@compiled
 def js_distance(current: Floats, comparison: Floats) -> float:
     """Return the Jensen-Shannon distance, in [0, 1].
 
@@ -56,4 +37,14 @@ def js_distance(current: Floats, comparison: Floats) -> float:
     >>> js_distance(np.array([5.0, 0.0]), np.array([0.0, 2.0]))
     1.0
     """
-    return float(js_distances(current, comparison, np.array([0]))[0])
+    of_current, of_comparison = current.sum(), comparison.sum()
+    entropy = 0.0
+    for at in range(len(current)):
+        p, q = current[at] / of_current, comparison[at] / of_comparison
+        middle = (p + q) / 2
+        if p > 0:
+            entropy += p * math.log(p / middle)
+        if q > 0:
+            entropy += q * math.log(q / middle)
+    # Rounding may leave it a hair outside its range.
+    return math.sqrt(min(1.0, max(0.0, entropy / 2 / math.log(JS_LOG_BASE))))

@@ -1,12 +1,15 @@
-"""The distribution of the two-sided Kolmogorov-Smirnov statistic, for many statistics at once."""
+"""The distribution of the two-sided Kolmogorov-Smirnov statistic."""
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import gammaln, smirnov
+from scipy.special import smirnov
+
+from databricks_monitoring.metrics.compiled import compiled
 
 if TYPE_CHECKING:
     from databricks_monitoring.metrics.arrays import Floats, Integers
@@ -17,28 +20,44 @@ _EXPANDED_FROM = 141
 _SMALL_TAIL_FROM = 4.0
 """The same as `_TAIL_FROM` for sizes below `_EXPANDED_FROM`."""
 
-_MATRIX_UP_TO = 1_000
-"""Greatest size for which the powers of a matrix are taken one by one."""
-
 _TAIL_FROM = 2.2
 """Least ``n x^2`` of the upper tail, where both one-sided crossings together are negligible."""
 
 _TAIL_TO = 370.0
 """``n x^2`` from which a probability is below the least number above 0."""
 
+_CERTAIN_TO = 0.03
+"""``n x^2`` up to which the probability of less is below rounding: ``exp(-pi^2 / (8 n x^2))``."""
+
 _BODY_FROM = 1.4
 """Least ``n x^1.5`` for the expansion of the body; below, it is not good enough."""
+
+_HALF = 0.5
+"""Share that only one side can deviate by; in steps of the distribution, the least deviation there is."""
 
 _FAR_FROM_EDGE = 45.0
 """``n x (1 - 2x)`` from which the terms at the edge of the tail's sum are below rounding."""
 
+_SUMMED_UP_TO = 500
+"""Greatest size for which the tail's sum is taken here: SciPy's has a digit or two more, and takes longer."""
+
 _STIRLING_FROM = 16.0
-_NODES = np.linspace(-2.0, 2.0, 81)
+"""Least number for which the series of the error of Stirling's formula is used."""
+
+_NODES = 81
+"""Points of the trapezoid rule."""
+
+_REACH = 2.0
+"""How far the trapezoid rule goes beyond the point where terms are negligible by their leading exponent."""
+
 _NEGLIGIBLE = 40.0
 """Exponent below the greatest from which terms are below rounding."""
 
 _TERMS = 6
 """Terms of each sum of the expansion: the last is below rounding."""
+
+_DIAGONALS = 20
+"""Diagonals of Durbin's matrix: what lies below is less than 1 / 20!, and so below rounding."""
 
 
 def kolmogorov_survival(statistic: Floats, size: Integers) -> Floats:
@@ -56,106 +75,140 @@ def kolmogorov_survival(statistic: Floats, size: Integers) -> Floats:
     With x the statistic and n the size. Where ``n x^2 >= 2.2``, twice the one-sided probability,
     ``2 x sum_j b(j; n, x + j / n) / (x + j / n)`` with binomial probabilities b. The terms are a smooth bump
     that is flat at both ends, so the sum equals the integral over j, and that equals the trapezoid rule in
-    ``log(j / (n - n x - j))``, both up to less than rounding. Elsewhere 1 minus the expansion of Pelz and
-    Good to ``n^-1.5``, with the coefficients that SciPy has. For n up to 140 and for ``n x^1.5 < 1.4`` the
-    exact matrix method of Durbin, and what is left (x near a half, or at the ends) by `scipy.stats.kstwo`,
-    which all of this agrees with to at least ten digits of p or of 1 - p.
+    ``log(j / (n - n x - j))``, both up to less than rounding. Where they are not flat, for n up to 140 (there
+    from 4) and for x from a half, the sum itself, for n from 501 by
+    `scipy.special.smirnov`. Elsewhere 1 minus the expansion of Pelz and Good to ``n^-1.5``,
+    with the coefficients that SciPy has. For n up to 140 and for ``n x^1.5 < 1.4`` Durbin's exact
+    ``n! / n^n (H^n)[k, k]``, by products of the matrix H with a vector. For ``n x <= 1`` the closed form
+    ``1 - n! (2 x - 1 / n)^n``. All of this agrees with `scipy.stats.kstwo` to at least ten digits of p or of
+    1 - p.
 
     References
     ----------
     Smirnov (1944); Birnbaum, Tingey (1951), One-sided confidence contours for probability distribution
     functions. Pelz, Good (1976), Approximating the lower tail-areas of the Kolmogorov-Smirnov one-sample
-    statistic. Durbin (1968); Marsaglia, Tsang, Wang (2003), Evaluating Kolmogorov's distribution. Simard,
-    L'Ecuyer (2011), Computing the two-sided Kolmogorov-Smirnov distribution. Loader (2000), Fast and accurate
-    computation of binomial probabilities.
+    statistic. Durbin (1968); Marsaglia, Tsang, Wang (2003), Evaluating Kolmogorov's distribution. Ruben,
+    Gambino (1982), The exact distribution of Kolmogorov's statistic. Simard, L'Ecuyer (2011), Computing the
+    two-sided Kolmogorov-Smirnov distribution. Loader (2000), Fast and accurate computation of binomial
+    probabilities.
 
     Examples
     --------
     >>> kolmogorov_survival(np.array([0.03, 0.1]), np.array([1000, 1000])).round(6).tolist()
     [0.32269, 0.0]
     """
-    x, n = np.asarray(statistic, dtype=np.float64), np.asarray(size, dtype=np.float64)
-    squared = n * x * x
-    expanded = n >= _EXPANDED_FROM
-    nothing = expanded & (squared >= _TAIL_TO)
-    tail = expanded & ~nothing & (squared >= _TAIL_FROM) & (n * x * (1 - 2 * x) >= _FAR_FROM_EDGE)
-    body = expanded & (squared < _TAIL_FROM) & (n * x**1.5 > _BODY_FROM)
-    inside = (n * x > 1) & (x < 0.5)  # noqa: PLR2004 - outside there are closed forms
-    short_tail = inside & ~(nothing | tail) & (squared > np.where(expanded, _TAIL_FROM, _SMALL_TAIL_FROM))
-    matrix = inside & (n <= _MATRIX_UP_TO) & ~(nothing | tail | body | short_tail)
-    found = np.zeros(len(x))
-    if tail.any():
-        found[tail] = _tail(x[tail], n[tail])
-    if body.any():
-        found[body] = 1 - _body(x[body], n[body])
-    found[short_tail] = 2 * smirnov(n[short_tail], x[short_tail])
-    if matrix.any():
-        found[matrix] = 1 - _by_matrix(x[matrix], n[matrix])
-    for at in np.flatnonzero(~(nothing | tail | body | short_tail | matrix)):
-        found[at] = _exact(float(x[at]), int(n[at]))
-    return np.clip(found, 0.0, 1.0)
+    x, n = np.asarray(statistic, dtype=np.float64), np.asarray(size, dtype=np.int64)
+    found = np.empty(len(x))
+    _survival_of_each(x, n, found)
+    for at in np.flatnonzero(np.isnan(found)).tolist():
+        found[at] = _left_to_scipy(float(x[at]), int(n[at]))
+    clipped: Floats = np.clip(found, 0.0, 1.0)
+    return clipped
 
 
 @lru_cache(maxsize=65_536)
-def _exact(x: float, n: int) -> float:
-    # scipy.stats takes more than a second to import; only drift needs it.
-    from scipy.stats import kstwo  # noqa: PLC0415
-
-    return float(kstwo.sf(x, n))
+def _left_to_scipy(x: float, n: int) -> float:
+    # Slow, and slices of one size have the same few statistics over and over.
+    return 2 * float(smirnov(n, x))
 
 
-def _tail(x: Floats, n: Floats) -> Floats:
-    """Return twice the one-sided probability."""
-    x, n = x[:, None], n[:, None]
+@compiled
+def _survival_of_each(x: Floats, n: Integers, found: Floats) -> None:
+    for at in range(len(x)):
+        found[at] = _survival(x[at], float(n[at]))
+
+
+@compiled
+def _survival(x: float, n: float) -> float:
+    """Return the probability, or NaN where it is left to SciPy."""
+    squared = n * x * x
+    expanded = n >= _EXPANDED_FROM
+    if squared <= _CERTAIN_TO or n * x <= _HALF:
+        return 1.0
+    if x >= 1 or (expanded and squared >= _TAIL_TO):
+        return 0.0
+    if n * x <= 1:
+        return 1 - math.exp(math.lgamma(n + 1) + n * math.log(2 * x - 1 / n))
+    if x >= _HALF or squared >= (_TAIL_FROM if expanded else _SMALL_TAIL_FROM):
+        if expanded and n * x * (1 - 2 * x) >= _FAR_FROM_EDGE:
+            return _integrated_tail(x, n)
+        return _summed_tail(x, n) if n <= _SUMMED_UP_TO else math.nan
+    if expanded and n * x**1.5 > _BODY_FROM:
+        return 1 - _body(x, n)
+    return 1 - _by_matrix(x, n)
+
+
+@compiled
+def _integrated_tail(x: float, n: float) -> float:
+    """Return twice the one-sided probability, its sum taken as an integral."""
     # With u the logarithm that is stepped over, terms fall off nearly as exp(-n x^2 (cosh(u) - 1)).
-    reach = np.arccosh(1 + _NEGLIGIBLE / (n * x * x))
-    odds = np.exp(reach * _NODES)
+    reach = math.acosh(1 + _NEGLIGIBLE / (n * x * x))
     last = n * (1 - x)
-    j, rest = last * odds / (1 + odds), last / (1 + odds)
+    step = 2 * _REACH / (_NODES - 1)
+    summed = 0.0
+    for node in range(_NODES):
+        odds = math.exp(reach * (node * step - _REACH))
+        j, rest = last * odds / (1 + odds), last / (1 + odds)
+        summed += _term(j, rest, x, n) * j * rest / last
+    return 2 * x * summed * reach * step
+
+
+@compiled
+def _summed_tail(x: float, n: float) -> float:
+    """Return twice the one-sided probability."""
+    summed = math.exp(n * math.log1p(-x)) / x
+    for j in range(1, int(n * (1 - x)) + 1):
+        rest = n * (1 - x) - j
+        if rest > 0:
+            summed += _term(float(j), rest, x, n)
+    return 2 * x * summed
+
+
+@compiled
+def _term(j: float, rest: float, x: float, n: float) -> float:
+    """Return ``b(j; n, x + j / n) / (x + j / n)``, `rest` being ``n - n x - j``."""
     # The binomial's mean is j + n x, so it lies n x away from j whatever j is.
     away = n * x
-    deviance = -j * _log1p_less(away / j) + -(rest + away) * _log1p_less(-away / (rest + away))
+    deviance = -j * _log1p_less(away / j) - (rest + away) * _log1p_less(-away / (rest + away))
     log_of_one = (
-        0.5 * np.log(n / (2 * np.pi * j * (rest + away)))
+        0.5 * math.log(n / (2 * math.pi * j * (rest + away)))
         + _stirling_error(n)
         - _stirling_error(j)
         - _stirling_error(rest + away)
         - deviance
     )
-    each = np.exp(log_of_one) / (x + j / n) * j * rest / last
-    step = reach[:, 0] * float(_NODES[1] - _NODES[0])
-    summed: Floats = 2 * x[:, 0] * each.sum(axis=1) * step
-    return summed
+    return math.exp(log_of_one) / (x + j / n)
 
 
-def _log1p_less(y: Floats) -> Floats:
+@compiled
+def _log1p_less(y: float) -> float:
     """Return ``log(1 + y) - y``."""
-    less: Floats = np.log1p(y) - y
-    return less
+    return math.log1p(y) - y
 
 
-def _stirling_error(n: Floats) -> Floats:
+@compiled
+def _stirling_error(n: float) -> float:
     """Return ``log(n!)`` minus Stirling's approximation of it."""
+    if n < _STIRLING_FROM:
+        return math.lgamma(n + 1) - (n + 0.5) * math.log(n) + n - 0.5 * math.log(2 * math.pi)
     squared = 1 / (n * n)
-    series = (1 / 12 - (1 / 360 - (1 / 1260 - (1 / 1680 - squared / 1188) * squared) * squared) * squared) / n
-    if n.min() >= _STIRLING_FROM:
-        return series
-    small = np.minimum(n, _STIRLING_FROM)
-    exact = gammaln(small + 1) - (small + 0.5) * np.log(small) + small - 0.5 * np.log(2 * np.pi)
-    return np.where(n < _STIRLING_FROM, exact, series)
+    return (1 / 12 - (1 / 360 - (1 / 1260 - (1 / 1680 - squared / 1188) * squared) * squared) * squared) / n
 
 
-def _body(x: Floats, n: Floats) -> Floats:
+@compiled
+def _body(x: float, n: float) -> float:
     """Return the distribution function by the expansion in powers of ``n^-0.5``."""
-    z = np.sqrt(n) * x
-    z2, z4, z6, z8 = z**2, z**4, z**6, z**8
-    pi2, pi4, pi6 = np.pi**2, np.pi**4, np.pi**6
+    z = math.sqrt(n) * x
+    z2 = z * z
+    z4, z6, z8 = z2**2, z2**3, z2**4
+    pi2 = math.pi**2
+    pi4, pi6 = pi2**2, pi2**3
     # Sums over odd i of polynomials in i times q^(i^2), the least terms first, as Horner's rule has it: the
     # powers of successive odd numbers differ by multiples of eight.
-    q = np.exp(-pi2 / 8 / z2)
-    order0, order1, order2, order3 = (np.zeros(len(x)) for _ in range(4))
+    q = math.exp(-pi2 / 8 / z2)
+    order0 = order1 = order2 = order3 = 0.0
     for k in range(_TERMS, 0, -1):
-        step, i2 = q ** (8 * k), (2 * k - 1) ** 2
+        step, i2 = q ** (8 * k), float((2 * k - 1) ** 2)
         i4, i6 = i2**2, i2**3
         order0 = order0 * step + 1
         order1 = order1 * step + (pi2 / 4 * i2 - z2)
@@ -169,52 +222,61 @@ def _body(x: Floats, n: Floats) -> Floats:
             + pi4 * (-60 * z2 + 212 * z4) / 16 * i4
             + pi6 * (5 - 30 * z2) / 64 * i6
         )
-    root = np.sqrt(2 * np.pi)
+    root = math.sqrt(2 * math.pi)
     # Sums over whole numbers.
-    squares = np.arange(float(_TERMS), 0, -1) ** 2
-    powers = squares * np.exp(-pi2 * squares / 2 / z2[:, None])
-    more2 = powers.sum(axis=1) * pi2 * root / 36
-    more3 = ((3 * z2[:, None] - pi2 * squares) * powers).sum(axis=1) * pi2 * root / 216
-    found: Floats = (
+    more2 = more3 = 0.0
+    for k in range(_TERMS, 0, -1):
+        square = float(k * k)
+        power = square * math.exp(-pi2 * square / 2 / z2)
+        more2 += power
+        more3 += (3 * z2 - pi2 * square) * power
+    more2 *= pi2 * root / 36
+    more3 *= pi2 * root / 216
+    return (
         order0 * q * root / z
         + order1 * q * root / (6 * z4) / n**0.5
         + (order2 * q * root / (72 * z6 * z) - more2 / (z2 * z)) / n
         + (order3 * q * root / (6480 * z8 * z2) + more3 / z6) / n**1.5
     )
-    return found
 
 
-def _by_matrix(x: Floats, n: Floats) -> Floats:
-    """Return the distribution function by Durbin's matrix, for all sizes of matrix."""
-    found = np.empty(len(x))
-    whole = np.floor(n * x).astype(np.intp) + 1
-    for k in np.unique(whole):
-        here = whole == k
-        found[here] = _of_one_matrix(int(k), k - n[here] * x[here], n[here])
-    return found
+@compiled
+def _by_matrix(x: float, n: float) -> float:
+    """Return the distribution function as ``n! / n^n (H^n)[k, k]``, H being Durbin's matrix of 2 k - 1 rows.
 
-
-def _of_one_matrix(k: int, h: Floats, n: Floats) -> Floats:
-    """Return ``n! / n^n (H^n)[k, k]`` with H of size ``2 k - 1``, for several h and n."""
+    H has ``1 / (i - j + 1)!`` in row i and column j, but for its first column and its last row. It is the same
+    when mirrored at its other diagonal, so half of the products are those of the other half backwards.
+    """
+    k = int(n * x) + 1
+    h = k - n * x
     m = 2 * k - 1
-    factorials = np.cumprod(np.arange(1.0, m + 1))
-    below = np.subtract.outer(np.arange(m), np.arange(m)) + 1
-    # H but for its first column and last row, which depend on h.
-    shared = np.where(below < 0, 0.0, 1 / np.append(factorials, 1.0)[below - 1])
-    powers = h[:, None] ** np.arange(1, m + 1) / factorials
-    matrix = np.repeat(shared[None], len(h), axis=0)
-    matrix[:, :, 0] -= powers
-    matrix[:, -1, :] -= powers[:, ::-1]
-    matrix[:, -1, 0] += np.maximum(0.0, 2 * h - 1) ** m / factorials[-1]
-    # Powers of H / e neither overflow nor vanish: n^n / n! is nearly e^n.
-    matrix /= np.e
-    product = np.repeat(np.eye(m)[None], len(h), axis=0)
-    left = n.astype(np.int64)
-    while left.any():
-        odd = left % 2 == 1
-        product[odd] = product[odd] @ matrix[odd]
-        left //= 2
-        if left.any():
-            matrix = matrix @ matrix
-    found: Floats = product[:, k - 1, k - 1] * np.sqrt(2 * np.pi * n) * np.exp(_stirling_error(n))
-    return found
+    inverse = np.empty(m + 1)
+    powers = np.empty(m + 1)
+    inverse[0] = powers[0] = 1.0
+    for i in range(1, m + 1):
+        inverse[i] = inverse[i - 1] / i
+        powers[i] = powers[i - 1] * h * (1.0 / i)
+    corner = max(0.0, 2 * h - 1) ** m * inverse[m]
+    vector, product, before = np.zeros(m), np.empty(m), np.zeros(m)
+    vector[k - 1] = 1.0
+    half = (int(n) + 1) // 2
+    for _ in range(half):
+        before[:] = vector
+        product[: m - 1] = vector[1:]
+        product[m - 1] = 0.0
+        for below in range(min(m, _DIAGONALS)):
+            for i in range(below, m):
+                product[i] += vector[i - below] * inverse[below + 1]
+        for i in range(m):
+            product[i] -= vector[0] * powers[i + 1]
+        for j in range(m):
+            product[m - 1] -= vector[j] * powers[m - j]
+        product[m - 1] += vector[0] * corner
+        # Products of H / e neither overflow nor vanish: n^n / n! is nearly e^n.
+        for i in range(m):
+            vector[i] = product[i] / math.e
+    other = before if int(n) % 2 else vector
+    found = 0.0
+    for i in range(m):
+        found += vector[i] * other[m - 1 - i]
+    return found * math.sqrt(2 * math.pi * n) * math.exp(_stirling_error(n))

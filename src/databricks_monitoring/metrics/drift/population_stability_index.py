@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from databricks_monitoring.metrics.compiled import compiled
 from databricks_monitoring.metrics.conventions import PSI_BINS, PSI_FLOOR
 
 if TYPE_CHECKING:
-    from databricks_monitoring.metrics.arrays import Flags, Floats, Integers
+    from databricks_monitoring.metrics.arrays import Floats
 
 
-def population_stability_indices(current: Floats, comparison: Floats, bins: int = PSI_BINS) -> Floats:
-    """Return `population_stability_index` of many pairs at once, a pair's quantiles in each row."""
-    at = -(-np.arange(1, bins) * comparison.shape[1] // bins) - 1
-    edges = comparison[:, at]
-    same = edges[:, 1:] == edges[:, :-1]
-    none = np.zeros((len(edges), 1), np.bool_)
-    repeated = np.concatenate([none, same], axis=1) | np.concatenate([same, none], axis=1)
-    actual, expected = _shares(current, edges, repeated), _shares(comparison, edges, repeated)
-    summed: Floats = np.sum((actual - expected) * np.log(actual / expected), axis=1)
-    return summed
-
-
+@compiled
 def population_stability_index(current: Floats, comparison: Floats, bins: int = PSI_BINS) -> float:
     """Return the population stability index, at least 0, dimensionless.
 
@@ -56,33 +47,31 @@ def population_stability_index(current: Floats, comparison: Floats, bins: int = 
     >>> round(population_stability_index(same + 100, same), 4)
     0.7594
     """
-    return float(population_stability_indices(current[None, :], comparison[None, :], bins)[0])
+    n, m = len(current), len(comparison)
+    index = 0.0
+    counted_n = counted_m = 0
+    for decile in range(1, bins):
+        edge = _edge(comparison, decile, bins)
+        again = decile > 1 and edge == _edge(comparison, decile - 1, bins)
+        if again:
+            continue
+        if decile < bins - 1 and edge == _edge(comparison, decile + 1, bins):
+            below_n, below_m = np.searchsorted(current, edge), np.searchsorted(comparison, edge)
+            index += _term((below_n - counted_n) / n, (below_m - counted_m) / m)
+            counted_n, counted_m = below_n, below_m
+        upto_n = np.searchsorted(current, edge, side="right")
+        upto_m = np.searchsorted(comparison, edge, side="right")
+        index += _term((upto_n - counted_n) / n, (upto_m - counted_m) / m)
+        counted_n, counted_m = upto_n, upto_m
+    return index + _term((n - counted_n) / n, (m - counted_m) / m)
 
 
-def _shares(values: Floats, edges: Floats, repeated: Flags) -> Floats:
-    """Return the share of values per bin and pair; a repeated edge is also one that excludes itself.
-
-    An edge that is there twice cuts twice: the bin between is empty on either side and adds nothing.
-    """
-    upto = _counted(values, edges, np.less_equal)
-    below = np.where(repeated, _counted(values, edges, np.less), upto)
-    cuts = np.sort(np.concatenate([upto, below], axis=1), axis=1)
-    n = values.shape[1]
-    counts = np.diff(cuts, axis=1, prepend=0, append=n)
-    shares: Floats = np.maximum(counts / n, PSI_FLOOR)
-    return shares
+@compiled
+def _edge(comparison: Floats, decile: int, bins: int) -> float:
+    return float(comparison[(decile * len(comparison) + bins - 1) // bins - 1])
 
 
-def _counted(values: Floats, edges: Floats, before: np.ufunc) -> Integers:
-    """Return how many values of each row, ascending, lie before each edge of the row: a binary search."""
-    n = values.shape[1]
-    flat = values.reshape(-1)
-    first = np.arange(len(values))[:, None] * n
-    low = np.zeros(edges.shape, np.int64)
-    high = np.full(edges.shape, n, np.int64)
-    for _ in range(int(n).bit_length()):
-        middle = (low + high) // 2
-        inside = (low < high) & before(flat[first + np.minimum(middle, n - 1)], edges)
-        high = np.where(inside | (low >= high), high, middle)
-        low = np.where(inside, middle + 1, low)
-    return low
+@compiled
+def _term(actual: float, expected: float) -> float:
+    actual, expected = max(actual, PSI_FLOOR), max(expected, PSI_FLOOR)
+    return (actual - expected) * math.log(actual / expected)

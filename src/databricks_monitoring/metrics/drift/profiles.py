@@ -25,12 +25,9 @@ START = "@start"
 NOWHERE = -1
 """Stands for a row that does not exist."""
 
-_ROWS_AT_ONCE = 64
-"""Quantile arrays compared in one pass: few enough to stay in a processor's cache."""
-
 
 class Quantiles:
-    """The quantile arrays of profile rows, left where Arrow has them.
+    """The quantile arrays of profile rows, end to end.
 
     Parameters
     ----------
@@ -39,36 +36,21 @@ class Quantiles:
     """
 
     def __init__(self, column: pa.ChunkedArray) -> None:
-        self._flat: list[Floats] = []
-        self._first: list[Integers] = []
-        there = [np.zeros(0, np.bool_)]
+        values, first, there = [np.zeros(0)], [np.zeros(0, np.int64)], [np.zeros(0, np.bool_)]
+        before = 0
         for chunk in column.chunks:
             offsets = chunk.offsets.to_numpy().astype(np.int64)
-            self._flat.append(chunk.values.to_numpy(zero_copy_only=False))
-            self._first.append(offsets[:-1])
+            # The values of a slice are those of the whole that it is of.
+            values.append(chunk.values.to_numpy(zero_copy_only=False)[offsets[0] : offsets[-1]])
+            first.append(offsets[:-1] - offsets[0] + before)
             there.append(_flags(chunk.is_valid()) & (np.diff(offsets) == QUANTILES))
+            before += len(values[-1])
+        self.values: Floats = np.concatenate(values)
+        """All of them."""
+        self.first: Integers = np.concatenate(first)
+        """Where those of each row start."""
         self.there: Flags = np.concatenate(there)
         """Which rows have the quantiles that are compared."""
-        self._starts = np.cumsum([0, *map(len, self._first)])
-
-    def of(self, rows: Integers) -> Floats:
-        """Return the quantiles of some rows that have them, a row's in each row."""
-        chunks = np.searchsorted(self._starts, rows, side="right") - 1
-        found = np.empty((len(rows), QUANTILES))
-        for chunk in np.unique(chunks):
-            here = chunks == chunk
-            first = self._first[chunk][rows[here] - self._starts[chunk]]
-            found[here] = np.lib.stride_tricks.sliding_window_view(self._flat[chunk], QUANTILES)[first]
-        return found
-
-    def equal(self, mine: Integers, theirs: Integers) -> Flags:
-        """Return which pairs of rows have the same quantiles, or none on either side."""
-        same: Flags = self.there[mine] == self.there[theirs]
-        asked = np.flatnonzero(same & self.there[mine])
-        for first in range(0, len(asked), _ROWS_AT_ONCE):
-            some = asked[first : first + _ROWS_AT_ONCE]
-            same[some] = (self.of(mine[some]) == self.of(theirs[some])).all(axis=1)
-        return same
 
 
 @dataclass(frozen=True)
@@ -89,6 +71,8 @@ class Profiles:
         Model id of each row, as a number; 0 for all where there are none.
     all_models
         The number of all models together; `NOWHERE` if no row has it.
+    sizes
+        How many rows of the monitored table each row speaks of, NULL or not; `NOWHERE` if it does not say.
     numbers
         How many values of each row are numbers: neither NULL nor NaN.
     quantiles, items
@@ -106,6 +90,7 @@ class Profiles:
     groups: Integers
     models: Integers
     all_models: int
+    sizes: Integers
     numbers: Integers
     quantiles: Quantiles
     items: ItemLists
@@ -136,6 +121,7 @@ class Profiles:
             groups=_together([table.column(name) for name in ("slice_key", "slice_value", "column_name")]),
             models=models,
             all_models=all_models,
+            sizes=_integers(pc.add(table.column("count"), table.column("num_nulls")), missing=NOWHERE),
             numbers=counts - _integers(table.column("num_nan")),
             quantiles=Quantiles(table.column("quantiles")),
             items=_lists(items, items.values.field("item"), times, counts),
@@ -170,31 +156,15 @@ class Profiles:
         return np.where(keys[at] == wanted, at, NOWHERE)
 
     def once(self) -> Integers:
-        """Return for each row the row of all models together where that says the same, or itself.
+        """Return for each row the row of all models together where both speak of the same rows, or itself.
 
-        A window mostly has one model, and the same is not compared twice.
+        A window mostly has one model, and the same is not compared twice. A model's rows are some of all
+        models': where they are as many, they are the same.
         """
         own = np.arange(len(self.groups))
         twins = self.found(self.windows, np.full(len(own), self.all_models), own)
-        mine = np.flatnonzero((twins != NOWHERE) & (twins != own))
-        theirs = twins[mine]
-        counts = self.items.counts
-        same = (self.numbers[mine] == self.numbers[theirs]) & (counts[mine] == counts[theirs])
-        mine, theirs = mine[same], theirs[same]
-        same = self.quantiles.equal(mine, theirs) & _same_items(self.items, mine, theirs)
-        own[mine[same]] = theirs[same]
-        return own
-
-
-def _same_items(lists: ItemLists, mine: Integers, theirs: Integers) -> Flags:
-    sizes = lists.sizes[mine]
-    same: Flags = sizes == lists.sizes[theirs]
-    asked = np.flatnonzero(same & (sizes > 0))
-    if len(asked):
-        a, b = (places(lists.starts[rows[asked]], sizes[asked]) for rows in (mine, theirs))
-        equal = (lists.codes[a] == lists.codes[b]) & (lists.times[a] == lists.times[b])
-        same[asked] = np.logical_and.reduceat(equal, np.cumsum(sizes[asked]) - sizes[asked])
-    return same
+        same = (twins != NOWHERE) & (self.sizes != NOWHERE) & (self.sizes == self.sizes[twins])
+        return np.where(same, twins, own)
 
 
 def _lists(lists: pa.ListArray, values: pa.Array, times: Integers, counts: Integers) -> ItemLists:
@@ -228,9 +198,9 @@ def _codes(column: pa.Array | pa.ChunkedArray) -> tuple[Integers, pa.Array]:
     return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary
 
 
-def _integers(column: pa.Array | pa.ChunkedArray) -> Integers:
-    """Return whole numbers, 0 where there is none."""
-    found: Integers = pc.fill_null(column.cast(pa.int64()), 0).to_numpy().astype(np.int64)
+def _integers(column: pa.Array | pa.ChunkedArray, missing: int = 0) -> Integers:
+    """Return whole numbers, `missing` where there is none."""
+    found: Integers = pc.fill_null(column.cast(pa.int64()), missing).to_numpy().astype(np.int64)
     return found
 
 

@@ -28,6 +28,7 @@ _READ = (
     "count",
     "data_type",
     "avg",
+    "num_nulls",
     "num_nan",
     "percent_null",
     "percent_zeros",

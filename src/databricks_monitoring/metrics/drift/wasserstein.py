@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-import numpy as np
+from databricks_monitoring.metrics.compiled import compiled
 
 if TYPE_CHECKING:
     from databricks_monitoring.metrics.arrays import Floats
 
 
-def wasserstein_distances(current: Floats, comparison: Floats) -> Floats:
-    """Return `wasserstein_distance` of many pairs at once, a pair's quantiles in each row."""
-    k = current.shape[1]
-    differ = current != comparison
-    with np.errstate(over="ignore", invalid="ignore"):
-        found: Floats = np.where(differ, np.abs(current - comparison), 0.0).sum(axis=1) / k
-        for at in np.flatnonzero(~np.isfinite(found)):
-            # Where finite values overflow on the way they are divided before they are subtracted and added.
-            apart = np.abs(current[at] / k - comparison[at] / k)
-            found[at] = np.sum(apart[differ[at]])
-    return found
-
-
+@compiled
 def wasserstein_distance(current: Floats, comparison: Floats) -> float:
     """Return the mean distance between corresponding quantiles, in the column's unit, at least 0.
 
@@ -45,4 +34,16 @@ def wasserstein_distance(current: Floats, comparison: Floats) -> float:
     >>> wasserstein_distance(np.array([1.0, 2.0]), np.array([2.0, 4.0]))
     1.5
     """
-    return float(wasserstein_distances(current[None, :], comparison[None, :])[0])
+    k = len(current)
+    summed = 0.0
+    for at in range(k):
+        if current[at] != comparison[at]:
+            summed += abs(current[at] - comparison[at])
+    if math.isfinite(summed):
+        return summed / k
+    # Where finite values overflow on the way they are divided before they are subtracted and added.
+    mean = 0.0
+    for at in range(k):
+        if current[at] != comparison[at]:
+            mean += abs(current[at] / k - comparison[at] / k)
+    return mean
