@@ -215,12 +215,6 @@ class DuckDBEngine:
             ) from error
         return [Slicing(*parts) for parts in zip(texts, compiled, types, strict=True)]
 
-    def distinct_counts(self, expressions: Iterable[str]) -> list[int]:
-        """Return about how many distinct values each expression has."""
-        counted = ", ".join(f"approx_count_distinct({expression})" for expression in expressions)
-        [row] = self.connection.sql(f"SELECT {counted} FROM {_ROWS}").fetchall()  # noqa: S608
-        return [int(value) for value in row]
-
     def values(self, expression: str) -> list[str]:
         """Return the distinct non-null values of an expression as text, ascending."""
         rows = self.connection.sql(

@@ -68,7 +68,9 @@ class GroupRows:
         kind = self._schema.field(column).type
         if value is None:
             return pa.nulls(len(self), kind)
-        return pa.array([value], kind).take(pa.array(np.zeros(len(self), np.int64)))
+        if pa.types.is_nested(kind):
+            return pa.array([value], kind).take(pa.array(np.zeros(len(self), np.int64)))
+        return pa.repeat(pa.scalar(value, kind), len(self))
 
     def given(self, values: Sequence[object], column: str) -> pa.Array:
         """Return a cell of each row as an array of the column's type."""

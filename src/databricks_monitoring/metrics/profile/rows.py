@@ -19,7 +19,7 @@ from databricks_monitoring.metrics.engines.duckdb import value_sql
 from databricks_monitoring.metrics.groups import Group, partitions
 from databricks_monitoring.metrics.profile.batches import GroupRows
 from databricks_monitoring.metrics.profile.uncastable import uncastable_cells, uncastable_sql
-from databricks_monitoring.metrics.profile.window import Layout, profile_items, profile_numbers
+from databricks_monitoring.metrics.profile.window import Layout, part_of, profile_items, profile_numbers
 from databricks_monitoring.metrics.quality.table_row import TableRowMetrics, probabilities_of
 from databricks_monitoring.names import ALL_MODELS, TABLE_ROW
 
@@ -41,7 +41,7 @@ VALUES_AT_ONCE = 24_000_000
 """Values held in memory at once (8 bytes each), unless one window of one column has more."""
 
 PROFILES_AT_ONCE = 20_000
-"""Profile rows held in memory at once (8 kB each, their quantiles), unless one window has more."""
+"""Profiles held in memory at once (8 kB each, their quantiles), unless one window has more."""
 
 _MODEL = "@model"
 _SLICE = "@slice"
@@ -56,6 +56,19 @@ class Batch:
     starts: Sequence[int]
     span: tuple[int, int] | None
     rows: int
+
+
+Custom = dict[tuple[int | None, "Group"], dict[str, "Cells"]]
+"""Custom metrics by window, group and column."""
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """What is said of each window that rows are made of together: its key columns, its start, its metrics."""
+
+    keys: Sequence[Mapping[str, object]]
+    starts: Sequence[int | None]
+    custom: Custom
 
 
 class _UnreadableError(Exception):
@@ -151,26 +164,17 @@ class ProfileRows:
         self, calendar: Calendar, starts: Sequence[int], counts: Mapping[int, int]
     ) -> Iterator[Batch]:
         wanted = set(starts)
-        windows_at_most = max(1, PROFILES_AT_ONCE // max(1, len(self.columns) * self._groups()))
         rows_at_most = VALUES_AT_ONCE // max(1, len(self.columns))
         run: list[int] = []
         rows = 0
         for start in sorted(counts):
-            full = len(run) == windows_at_most or rows + counts[start] > rows_at_most
-            if run and (full or start not in wanted):
+            if run and (rows + counts[start] > rows_at_most or start not in wanted):
                 yield Batch(run, (run[0], calendar.end_of(run[-1])), rows)
                 run, rows = [], 0
             if start in wanted:
                 run, rows = [*run, start], rows + counts[start]
         if run:
             yield Batch(run, (run[0], calendar.end_of(run[-1])), rows)
-
-    def _groups(self) -> int:
-        """Return about how many groups a window has."""
-        models, *slices = self.engine.distinct_counts(
-            [self._model_sql() or "NULL", *(slicing.sql for slicing in self.slicings)]
-        )
-        return (1 + models) * (1 + sum(slices))
 
     def _model_sql(self) -> str | None:
         column = self.engine.columns.get(self.definition.model_id_column or "")
@@ -179,24 +183,35 @@ class ProfileRows:
     def _of_batch(
         self, batch: Batch, keys: Sequence[Mapping[str, object]], calendar: Calendar | None
     ) -> Iterator[pa.RecordBatch]:
-        profiles: dict[str, Arrays] = {}
         predicates = frozenset(slicing.key for slicing in self.slicings if slicing.is_predicate)
         quality = TableRowMetrics(self.definition, self.engine.columns, predicates, self._probabilities)
-        layout: Layout | None = None
-        table_cells: Mapping[Place, Cells] = {}
-        for part in self._parts(batch.rows):
-            read = self._read(part, batch, {} if layout else quality.projections)
-            here = self._layout(read, batch, calendar)
-            if layout is None:
-                table_cells = quality.cells(read, here)
-                self.rows_read += int(here.bounds[-1])
-            layout = here
-            profiles.update(self._profiles(part, read, here))
-        if layout is None:
-            return
-        custom = self._custom(batch, calendar)
+        first, *others = self._parts(batch.rows)
+        read = self._read(first, batch, quality.projections)
+        layout = self._layout(read, batch, calendar)
+        self.rows_read += int(layout.bounds[-1])
+        custom: Custom | None = None
+        # Where the columns are read one after the other, there is one window.
+        for some in layout.few_windows(PROFILES_AT_ONCE // max(1, len(self.columns))):
+            here = layout.of_windows(some)
+            table_cells = quality.cells(read, here)
+            profiles = self._profiles(first, read, here)
+            for part in others:
+                read = self._read(part, batch, {})
+                here = self._layout(read, batch, calendar)
+                profiles |= self._profiles(part, read, here)
+            custom = self._custom(batch, calendar) if custom is None else custom
+            starts = [batch.starts[at] if calendar else None for at in range(some.start, some.stop)]
+            yield from self._rows(here, profiles, table_cells, _Windows(keys[some], starts, custom))
+
+    def _rows(
+        self,
+        layout: Layout,
+        profiles: dict[str, Arrays],
+        table_cells: Mapping[Place, Cells],
+        windows: _Windows,
+    ) -> Iterator[pa.RecordBatch]:
         named = [
-            (rows, self._keys(rows, keys), [batch.starts[at] if calendar else None for at in rows.windows])
+            (rows, self._keys(rows, windows.keys), [windows.starts[at] for at in rows.windows])
             for rows in GroupRows.of_every_name(layout, self.metric_schema)
         ]
         cells_of_table = self._table_row(layout, profiles, table_cells)
@@ -204,7 +219,7 @@ class ProfileRows:
             name = column.name if column else TABLE_ROW
             cells = profiles.pop(name) if column else cells_of_table
             for rows, keyed, starts in named:
-                besides = self._aggregates(name, custom, starts, rows) | self._described(column, rows)
+                besides = self._aggregates(name, windows.custom, starts, rows) | self._described(column, rows)
                 made = rows.batch(keyed | rows.of_groups(cells) | besides)
                 yield self.derived.added(made, name)
 
@@ -214,9 +229,7 @@ class ProfileRows:
             return self.probabilities
         return probabilities_of(self.definition, self.engine, self.engine.columns)
 
-    def _custom(
-        self, batch: Batch, calendar: Calendar | None
-    ) -> dict[tuple[int | None, Group], dict[str, Cells]]:
+    def _custom(self, batch: Batch, calendar: Calendar | None) -> Custom:
         return aggregate_cells(
             self.engine,
             self.aggregates,
@@ -287,14 +300,14 @@ class ProfileRows:
 
     def _layout(self, read: Rows, batch: Batch, calendar: Calendar | None) -> Layout:
         if calendar is None or read.micros is None:
-            order, bounds = None, np.array([0, read.count], dtype=np.intp)
+            order, bounds = slice(0, read.count), np.array([0, read.count], dtype=np.intp)
         else:
             starts = np.array(batch.starts, dtype=np.int64)
             # Rows lie in no other windows: a batch's span has no other window with rows.
             window = np.searchsorted(starts, read.micros, side="right") - 1
             small = window.astype(np.uint16 if len(starts) < 2**16 else np.uint32)
             sorted_already = bool(np.all(window[1:] >= window[:-1]))
-            order = None if sorted_already else np.argsort(small, kind="stable")
+            order = slice(0, read.count) if sorted_already else np.argsort(small, kind="stable")
             counts = np.bincount(small, minlength=len(starts))
             bounds = np.concatenate([np.zeros(1, np.intp), np.cumsum(counts)])
         whole = Layout(order, bounds, [])
@@ -305,8 +318,7 @@ class ProfileRows:
             column = read.columns[name]
             if not isinstance(column, ItemColumn):
                 column = nothing(read.count)
-            where = at if layout.order is None else layout.order[at]
-            return ItemColumn(column.codes[where], column.items)
+            return ItemColumn(column.codes[part_of(layout.order, at)], column.items)
 
         return partitions(
             at.stop - at.start,
@@ -361,7 +373,7 @@ class ProfileRows:
     def _aggregates(
         self,
         column: str,
-        custom: Mapping[tuple[int | None, Group], Mapping[str, Cells]],
+        custom: Custom,
         starts: Sequence[int | None],
         rows: GroupRows,
     ) -> Arrays:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from databricks_monitoring.metrics.columns import Column, ColumnClass
 from databricks_monitoring.metrics.engines.base import ItemColumn, NumberColumn
@@ -19,8 +20,6 @@ from databricks_monitoring.metrics.profile.tallies import Tallies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    from numpy.typing import NDArray
 
     from databricks_monitoring.metrics.arrays import Flags, Integers, Numbers
     from databricks_monitoring.metrics.profile.cells import Arrays
@@ -38,8 +37,18 @@ _VALUES_AT_ONCE = 2**17
 _Grouped = tuple["Numbers", "Integers", "Integers"]
 """Values group after group, and how many each group has and how many are NULL."""
 
+Order = NDArray[np.intp] | slice
+"""Positions of rows in the order in which they are wanted."""
+
 Place = tuple[int, int, int]
 """Position of a window in its batch, of a partition in the window, of a group in the partition."""
+
+
+def part_of(order: Order, at: slice) -> Order:
+    """Return a part of an order, by where it lies in it."""
+    if isinstance(order, slice):
+        return slice(order.start + at.start, order.start + at.stop)
+    return order[at]
 
 
 @dataclass(frozen=True)
@@ -68,16 +77,33 @@ class Layout:
     Attributes
     ----------
     order
-        Positions of the rows, window after window; None if they lie so already.
+        Positions of the rows, window after window; a slice where they lie so already.
     bounds
         Where each window starts in that order, and where the last one ends.
     partitions
         The groups of each window.
     """
 
-    order: NDArray[np.intp] | None
+    order: Order
     bounds: NDArray[np.intp]
     partitions: Sequence[Sequence[Partition]]
+
+    def few_windows(self, groups: int) -> Iterator[slice]:
+        """Return runs of windows that have at most so many groups together, or are one window."""
+        first, held = 0, 0
+        for window, partitions in enumerate(self.partitions):
+            more = sum(len(partition.groups) for partition in partitions)
+            if window > first and held + more > groups:
+                yield slice(first, window)
+                first, held = window, 0
+            held += more
+        yield slice(first, len(self.partitions))
+
+    def of_windows(self, some: slice) -> Layout:
+        """Return the layout of a run of windows."""
+        bounds = self.bounds[some.start : some.stop + 1]
+        rows = slice(int(bounds[0]), int(bounds[-1]))
+        return Layout(part_of(self.order, rows), bounds - bounds[0], self.partitions[some])
 
     def segments(self) -> Iterator[tuple[int, slice]]:
         """Return each window's position and where its rows lie in the order."""
@@ -86,15 +112,13 @@ class Layout:
 
     def numbers(self, column: NumberColumn) -> NumberColumn:
         """Return a column with its rows window after window."""
-        if self.order is None:
-            return column
         return NumberColumn(
             column.values[self.order], None if column.valid is None else column.valid[self.order]
         )
 
     def items(self, column: ItemColumn) -> ItemColumn:
         """Return a column with its rows window after window."""
-        return column if self.order is None else ItemColumn(column.codes[self.order], column.items)
+        return ItemColumn(column.codes[self.order], column.items)
 
     @cached_property
     def layers(self) -> list[Layer]:

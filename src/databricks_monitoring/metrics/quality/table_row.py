@@ -13,7 +13,7 @@ from databricks_monitoring.metrics.engines.base import ItemColumn, NumberColumn
 from databricks_monitoring.metrics.engines.duckdb import value_sql
 from databricks_monitoring.metrics.fairness.groups import fairness
 from databricks_monitoring.metrics.quality.accuracy import accuracy_score
-from databricks_monitoring.metrics.quality.confusion import Confusion, confusion
+from databricks_monitoring.metrics.quality.confusion import Confusion, confusions
 from databricks_monitoring.metrics.quality.precision_recall_f1 import precision_recall_f1
 from databricks_monitoring.metrics.quality.probabilities import (
     ClassValues,
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from databricks_monitoring.metrics.columns import Column
     from databricks_monitoring.metrics.definition import MonitorDefinition
     from databricks_monitoring.metrics.engines.base import Rows
-    from databricks_monitoring.metrics.groups import Group, Partition
+    from databricks_monitoring.metrics.groups import Partition
     from databricks_monitoring.metrics.profile.cells import Cells
-    from databricks_monitoring.metrics.profile.window import Layout
+    from databricks_monitoring.metrics.profile.window import Layout, Place
 
 _PREDICTION = "@prediction"
 _LABEL = "@label"
@@ -80,7 +80,7 @@ class TableRowMetrics:
         found = {name: sql for name, sql in zip((_PREDICTION, _LABEL), named, strict=True) if sql is not None}
         return found | {_PROBABILITY + name: sql for name, sql in self._probabilities.items()}
 
-    def cells(self, read: Rows, layout: Layout) -> dict[tuple[int, int, int], Cells]:
+    def cells(self, read: Rows, layout: Layout) -> dict[Place, Cells]:
         """Return the cells by the positions of window, partition and group."""
         if _PREDICTION not in read.columns:
             return {}
@@ -88,58 +88,58 @@ class TableRowMetrics:
             return self._classification(read, layout)
         return self._regression(read, layout) if _LABEL in read.columns else {}
 
-    def _classification(self, read: Rows, layout: Layout) -> dict[tuple[int, int, int], Cells]:
+    def _classification(self, read: Rows, layout: Layout) -> dict[Place, Cells]:
         prediction, label = _same_items(read.columns[_PREDICTION], read.columns.get(_LABEL), read.count)
         mine, theirs = layout.items(prediction), layout.items(label)
         probabilities = self._probabilities_of(read, layout)
         names_of = np.array([*mine.items.to_pylist(), ""], dtype=np.str_)
-        found: dict[tuple[int, int, int], Cells] = {}
-        for window, at in layout.segments():
-            confusions: dict[Group, Confusion] = {}
-            for position, partition in enumerate(layout.partitions[window]):
-                for group, names in enumerate(partition.groups):
-                    rows = partition.members(group)
-                    counted = confusion(mine.codes[at][rows], theirs.codes[at][rows], mine.items)
-                    confusions |= dict.fromkeys(names, counted)
-                    found[window, position, group] = _quality(counted) if self._label else {}
-                    if probabilities:
+        counted = confusions(mine, theirs, layout)
+        found: dict[Place, Cells] = {
+            place: _quality(one) if self._label else {} for place, one in counted.items()
+        }
+        if probabilities:
+            for window, at in layout.segments():
+                for position, partition in enumerate(layout.partitions[window]):
+                    for group in range(len(partition.groups)):
+                        rows = partition.members(group)
                         labels = theirs.codes[at][rows]
                         found[window, position, group] |= probability_cells(
                             {name: values[at][rows][labels >= 0] for name, values in probabilities.items()},
                             names_of[labels[labels >= 0]],
                         )
-            if self._predicates:
-                self._add_fairness(window, layout.partitions[window], confusions, found)
+        if self._predicates:
+            for window, of in enumerate(layout.partitions):
+                self._add_fairness(window, of, counted, found)
         return found
 
     def _probabilities_of(self, read: Rows, layout: Layout) -> dict[str, Floats]:
         if not self._label:
             return {}
-        found = {name: _numbers(read.columns[_PROBABILITY + name]) for name in self._probabilities}
-        if layout.order is None:
-            return found
-        return {name: values[layout.order] for name, values in found.items()}
+        return {
+            name: _numbers(read.columns[_PROBABILITY + name])[layout.order] for name in self._probabilities
+        }
 
     def _add_fairness(
         self,
         window: int,
         partitions: Sequence[Partition],
-        confusions: Mapping[Group, Confusion],
-        found: dict[tuple[int, int, int], Cells],
+        counted: Mapping[Place, Confusion],
+        found: dict[Place, Cells],
     ) -> None:
-        for position, partition in enumerate(partitions):
-            for group, names in enumerate(partition.groups):
-                name = names[0]
-                if name.slice_key in self._predicates and name.slice_value == "true":
-                    other = confusions.get(type(name)(name.slice_key, "false", name.model_id))
-                    if other is not None:
-                        found[window, position, group] |= fairness(confusions[name], other)
+        places = {
+            partition.groups[group][0]: (window, position, group)
+            for position, partition in enumerate(partitions)
+            for group in range(len(partition.groups))
+        }
+        for name, place in places.items():
+            if name.slice_key in self._predicates and name.slice_value == "true":
+                other = places.get(type(name)(name.slice_key, "false", name.model_id))
+                if other is not None:
+                    found[place] |= fairness(counted[place], counted[other])
 
-    def _regression(self, read: Rows, layout: Layout) -> dict[tuple[int, int, int], Cells]:
-        mine, theirs = _numbers(read.columns[_PREDICTION]), _numbers(read.columns[_LABEL])
-        if layout.order is not None:
-            mine, theirs = mine[layout.order], theirs[layout.order]
-        found: dict[tuple[int, int, int], Cells] = {}
+    def _regression(self, read: Rows, layout: Layout) -> dict[Place, Cells]:
+        mine, theirs = (_numbers(read.columns[name])[layout.order] for name in (_PREDICTION, _LABEL))
+        found: dict[Place, Cells] = {}
         for window, at in layout.segments():
             for position, partition in enumerate(layout.partitions[window]):
                 for group in range(len(partition.groups)):
