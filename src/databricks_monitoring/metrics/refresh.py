@@ -339,8 +339,25 @@ class _Refresh(Generic[SourceType, TableType]):
             return Written(0, 0, {})
         wanted = [self._of_primary(work.windows)]
         if work.baseline and self.baseline is not None:
-            wanted.append(self._of_baseline(self.baseline))
-        return self.engine.write_profile(self.profile, wanted, self._replaced(work), state)
+            wanted.insert(0, self._of_baseline(self.baseline))
+        replaced = self._replaced(work)
+        return self.engine.write_profile(self.profile, wanted, replaced, state, self._ahead(work, replaced))
+
+    def _ahead(self, work: Work, replaced: RowsToReplace | None) -> Drifting | None:
+        """Return the drift of new windows that hangs on new rows only."""
+        if self.baseline is not None and not work.baseline:
+            return None
+        windows: dict[str | None, Sequence[int]] = {}
+        before: dict[str | None, Mapping[int, int]] = {}
+        for granularity, starts in work.windows.items():
+            if granularity is None:
+                continue
+            there = self.primary.window_counts(self._calendar(granularity))
+            new = sorted(there.keys() & set(starts))
+            before[granularity] = compared_with(self.definition, granularity, new)
+            # What is not replaced may hold the window that another is compared with.
+            windows[granularity] = new if replaced is None else list(before[granularity])
+        return Drifting(self.definition, self.drift_metrics, windows, before)
 
     def _replaced(self, work: Work) -> RowsToReplace | None:
         """Return the profile rows that go; None for all."""

@@ -61,7 +61,7 @@ class Pairs:
 
 def warm_up() -> None:
     """Load what is compiled, or compile it if this machine never did: seconds, or ten times that."""
-    quantiles, rows, one = np.arange(float(QUANTILES)), np.zeros(1, np.int64), np.ones(1, np.int64)
+    quantiles, rows, one = np.zeros((1, QUANTILES)), np.zeros(1, np.int64), np.ones(1, np.int64)
     _compare_quantiles(quantiles, rows, rows, *(np.empty(1) for _ in range(3)))
     lists = rows, one, np.arange(2), one
     _compare_items(*lists, rows, rows, *(np.empty(1) for _ in range(4)), np.empty(1, np.int64))
@@ -162,12 +162,14 @@ def _non_null_columns(profiles: Profiles, pairs: Pairs) -> pa.Array:
 def _numeric(
     profiles: Profiles, current: Integers, comparison: Integers, threads: Executor | None
 ) -> Statistics:
-    quantiles, numbers = profiles.quantiles, profiles.numbers
-    mine, theirs = quantiles.first[current], quantiles.first[comparison]
+    numbers = profiles.numbers
+    rows = np.unique(np.concatenate([current, comparison]))
+    quantiles = profiles.quantiles.of(rows)
+    mine, theirs = np.searchsorted(rows, current), np.searchsorted(rows, comparison)
     statistic, pvalue, distance, index = (np.empty(len(current)) for _ in range(4))
 
     def compare(at: slice) -> None:
-        _compare_quantiles(quantiles.values, mine[at], theirs[at], statistic[at], distance[at], index[at])
+        _compare_quantiles(quantiles, mine[at], theirs[at], statistic[at], distance[at], index[at])
         pvalue[at] = ks_pvalues(statistic[at], numbers[current[at]], numbers[comparison[at]])
 
     _in_blocks(len(current), threads, compare)
@@ -181,12 +183,11 @@ def _numeric(
 
 @compiled
 def _compare_quantiles(
-    values: Floats, current: Integers, comparison: Integers, ks: Floats, wasserstein: Floats, psi: Floats
+    quantiles: Floats, current: Integers, comparison: Integers, ks: Floats, wasserstein: Floats, psi: Floats
 ) -> None:
-    """Fill in the statistics of pairs of quantile arrays, given by where they start."""
+    """Fill in the statistics of pairs of rows of quantiles."""
     for pair in range(len(current)):
-        mine = values[current[pair] : current[pair] + QUANTILES]
-        theirs = values[comparison[pair] : comparison[pair] + QUANTILES]
+        mine, theirs = quantiles[current[pair]], quantiles[comparison[pair]]
         ks[pair] = ks_statistic(mine, theirs)
         wasserstein[pair] = wasserstein_distance(mine, theirs)
         psi[pair] = population_stability_index(mine, theirs)

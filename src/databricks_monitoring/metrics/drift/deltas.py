@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.compute as pc
 
-from databricks_monitoring.metrics.drift.runs import places
+from databricks_monitoring.metrics.compiled import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,19 +53,38 @@ def non_null_columns_deltas(
     known : ndarray, shape (pairs,)
         Pairs in which columns that occur 0 times on the current side do not count.
     """
-    size = int(names.codes.max(initial=0)) + 1
-    keys = []
-    for rows in (current, comparison):
-        sizes = names.sizes[rows]
-        at, pair = places(names.starts[rows], sizes), np.repeat(np.arange(len(rows)), sizes)
-        kept = (names.times[at] > 0) | ~known[pair] if rows is current else np.ones(len(at), np.bool_)
-        keys.append(pair[kept] * size + names.codes[at[kept]])
-    now, before = keys
-    added, missing = (
-        np.bincount(np.setdiff1d(these, those) // size, minlength=len(current))
-        for these, those in ((now, before), (before, now))
-    )
+    added, missing = np.empty(len(current), np.int64), np.empty(len(current), np.int64)
+    _count_names(names.codes, names.times, names.starts, current, comparison, known, added, missing)
     return added, missing
+
+
+@compiled
+def _count_names(
+    codes: Integers,
+    times: Integers,
+    starts: Integers,
+    current: Integers,
+    comparison: Integers,
+    known: Flags,
+    added: Integers,
+    missing: Integers,
+) -> None:
+    """Fill in how many names only the current and only the comparison's side of each pair lists."""
+    for pair in range(len(current)):
+        now, now_end = starts[current[pair]], starts[current[pair] + 1]
+        then, then_end = starts[comparison[pair]], starts[comparison[pair] + 1]
+        added[pair] = missing[pair] = 0
+        while now < now_end or then < then_end:
+            if now < now_end and known[pair] and times[now] == 0:
+                now += 1
+            elif then == then_end or (now < now_end and codes[now] < codes[then]):
+                added[pair] += 1
+                now += 1
+            elif now == now_end or codes[then] < codes[now]:
+                missing[pair] += 1
+                then += 1
+            else:
+                now, then = now + 1, then + 1
 
 
 def non_null_columns_delta(current: Sequence[str], comparison: Sequence[str]) -> dict[str, int]:

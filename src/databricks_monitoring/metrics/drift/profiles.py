@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from databricks_monitoring.metrics.compiled import compiled
 from databricks_monitoring.metrics.conventions import QUANTILES
 from databricks_monitoring.metrics.drift.categories import ItemLists
 from databricks_monitoring.metrics.drift.runs import places
@@ -27,7 +28,7 @@ NOWHERE = -1
 
 
 class Quantiles:
-    """The quantile arrays of profile rows, end to end.
+    """The quantile arrays of profile rows, left where Arrow has them.
 
     Parameters
     ----------
@@ -36,21 +37,40 @@ class Quantiles:
     """
 
     def __init__(self, column: pa.ChunkedArray) -> None:
-        values, first, there = [np.zeros(0)], [np.zeros(0, np.int64)], [np.zeros(0, np.bool_)]
-        before = 0
+        self._flat: list[Floats] = []
+        self._first: list[Integers] = []
+        there = [np.zeros(0, np.bool_)]
         for chunk in column.chunks:
             offsets = chunk.offsets.to_numpy().astype(np.int64)
-            # The values of a slice are those of the whole that it is of.
-            values.append(chunk.values.to_numpy(zero_copy_only=False)[offsets[0] : offsets[-1]])
-            first.append(offsets[:-1] - offsets[0] + before)
+            self._flat.append(chunk.values.to_numpy(zero_copy_only=False))
+            self._first.append(offsets[:-1])
             there.append(_flags(chunk.is_valid()) & (np.diff(offsets) == QUANTILES))
-            before += len(values[-1])
-        self.values: Floats = np.concatenate(values)
-        """All of them."""
-        self.first: Integers = np.concatenate(first)
-        """Where those of each row start."""
         self.there: Flags = np.concatenate(there)
         """Which rows have the quantiles that are compared."""
+        self._starts = np.cumsum([0, *map(len, self._first)])
+
+    def of(self, rows: Integers) -> Floats:
+        """Return the quantiles of some rows that have them, a row's in each row.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (k,)
+            Places of the rows, ascending.
+        """
+        found = np.empty((len(rows), QUANTILES))
+        ends = np.searchsorted(rows, self._starts)
+        for chunk, values in enumerate(self._flat):
+            at = slice(ends[chunk], ends[chunk + 1])
+            if at.start < at.stop:
+                _copy(values, self._first[chunk][rows[at] - self._starts[chunk]], found[at])
+        return found
+
+
+@compiled
+def _copy(values: Floats, first: Integers, found: Floats) -> None:
+    """Copy the quantiles that start at some places."""
+    for row in range(len(first)):
+        found[row] = values[first[row] : first[row] + QUANTILES]
 
 
 @dataclass(frozen=True)

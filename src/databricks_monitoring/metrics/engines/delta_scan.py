@@ -101,7 +101,9 @@ def local_path(uri: str) -> str:
     return unquote(urlparse(uri).path) if uri.startswith("file:") else uri
 
 
-def scan(table: DeltaTable, *, files: Sequence[str] | None = None, filename: bool = False) -> str:
+def scan(
+    table: DeltaTable, *, files: Sequence[str] | None = None, filename: bool = False, exact: bool = True
+) -> str:
     """Return a DuckDB SELECT over exactly this snapshot, columns in the schema's order and types.
 
     Timestamps are TIMESTAMPTZ; run it on a connection with `SET TimeZone = 'UTC'`.
@@ -115,6 +117,8 @@ def scan(table: DeltaTable, *, files: Sequence[str] | None = None, filename: boo
         versions of the same table.
     filename
         Add a last column `filename` with the file each row came from.
+    exact
+        Whether NaN is looked for by conditions on floating point numbers, see `_exact`.
 
     Raises
     ------
@@ -130,16 +134,18 @@ def scan(table: DeltaTable, *, files: Sequence[str] | None = None, filename: boo
     _refuse_deletion_vectors(table)
     _refuse_column_mapping(table)
     types = columns(table)
-    exact = {
-        field["name"]: _exact(f"CAST(f.{quoted(field['name'])} AS {types[field['name']]})", field["type"])
+    values = {
+        field["name"]: f"CAST(f.{quoted(field['name'])} AS {types[field['name']]})"
         for field in _fields(table)
     }
+    if exact:
+        values = {field["name"]: _exact(values[field["name"]], field["type"]) for field in _fields(table)}
     paths = [local_path(uri) for uri in (table.file_uris() if files is None else files)]
     if not paths:
         nothing = [f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in types.items()]
         nothing += ["CAST(NULL AS VARCHAR) AS filename"] if filename else []
         return f"SELECT {', '.join(nothing)} WHERE false"
-    picked = [f"{value} AS {quoted(name)}" for name, value in exact.items()]
+    picked = [f"{value} AS {quoted(name)}" for name, value in values.items()]
     picked += ["f.filename AS filename"] if filename else []
     options = "union_by_name = true" + (", filename = true" if filename else "")
     source = f"read_parquet([{', '.join(literal(path) for path in paths)}], {options})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -15,25 +16,29 @@ from databricks_monitoring.metrics.drift.rows import DriftRows, columns_read
 from databricks_monitoring.metrics.engines import delta_scan
 from databricks_monitoring.metrics.engines.delta_metric_table import DeltaMetricTable
 from databricks_monitoring.metrics.engines.delta_snapshot import DeltaSnapshot
+from databricks_monitoring.metrics.engines.drift_ahead import DriftAhead
 from databricks_monitoring.metrics.engines.duckdb import connect
+from databricks_monitoring.metrics.engines.made_ahead import made_ahead
 from databricks_monitoring.metrics.engines.protocol import Written
 from databricks_monitoring.metrics.profile.rows import ProfileRows
 from databricks_monitoring.metrics.windows import Calendar, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import duckdb
 
     from databricks_monitoring.metrics.engines.protocol import Drifting, Profiling
     from databricks_monitoring.metrics.metric_table import State
-    from databricks_monitoring.metrics.profile.cells import Cells
     from databricks_monitoring.metrics.refresh import TableLocations
     from databricks_monitoring.metrics.rows_to_replace import RowsToReplace
 
 _ROWS_AT_ONCE = 10_000
 """Profile rows held in memory at once (8 kB each, their quantiles), unless one window has more."""
+
+_BATCHES_AHEAD = 4
+"""Batches of profile rows that wait to be written: of one column each, so small."""
 
 _START = 'epoch_us("window"."start")'
 
@@ -50,6 +55,8 @@ class OneMachine:
     def __init__(self, locations: TableLocations) -> None:
         self._locations = locations
         self._opened: list[DeltaSnapshot] = []
+        self._ahead: DriftAhead | None = None
+        self._drift_schema = pa.schema([])
 
     def primary(self, timestamp_column: str | None, since: int | None) -> DeltaSnapshot:
         """Return the monitored table as it is now, without rows before `since` (microseconds)."""
@@ -70,7 +77,9 @@ class OneMachine:
 
     def drift_table(self, schema: pa.Schema, core: set[str]) -> DeltaMetricTable:
         """Return the drift table."""
-        return DeltaMetricTable(self._locations.drift, schema, core)
+        table = DeltaMetricTable(self._locations.drift, schema, core)
+        self._drift_schema = table.schema
+        return table
 
     def write_profile(
         self,
@@ -78,11 +87,16 @@ class OneMachine:
         wanted: Sequence[Profiling[DeltaSnapshot]],
         replaced: RowsToReplace | None,
         state: State,
+        ahead: Drifting | None = None,
     ) -> Written:
-        """Put profile rows in the place of others, in one commit."""
+        """Put profile rows in the place of others, in one commit, and make drift rows meanwhile."""
         makers = [(each, _profile_rows(each, table.schema)) for each in wanted]
-        made = chain.from_iterable(_made(each, rows) for each, rows in makers)
-        written = table.replace(made, replaced, state)
+        if ahead is not None:
+            self._ahead = DriftAhead(ahead, self._drift_schema)
+            if all(each.log_type != "BASELINE" for each in wanted):
+                self._ahead.of_baseline([], table.schema)
+        made = chain.from_iterable(_made(each, rows, self._ahead) for each, rows in makers)
+        written = table.replace(made_ahead(made, _BATCHES_AHEAD), replaced, state)
         unprofiled = {
             f"baseline.{name}" if each.log_type == "BASELINE" else name: why
             for each, rows in makers
@@ -99,18 +113,18 @@ class OneMachine:
         state: State,
     ) -> int:
         """Put drift rows in the place of others, in one commit, and return how many."""
-        with connect() as connection:
-            connection.execute(f"CREATE VIEW profile AS {delta_scan.scan(profile.delta)}")
-            return table.replace(_drift_rows(connection, profile, wanted, table.schema), replaced, state)
+        kept: Iterator[pa.RecordBatch] = iter(())
+        if self._ahead is not None:
+            kept, remaining = self._ahead.taken(wanted.windows, wanted.before)
+            wanted = replace(wanted, windows=remaining)
+        return table.replace(chain(kept, _drift_rows(profile, wanted, table.schema)), replaced, state)
 
     def close(self) -> None:
-        """Release the connections."""
+        """Release the connections, and what was kept."""
         for opened in self._opened:
             opened.close()
-
-
-def _batches(rows: Iterable[list[Cells]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    return (pa.RecordBatch.from_pylist(some, schema=schema) for some in rows)
+        if self._ahead is not None:
+            self._ahead.close()
 
 
 def _profile_rows(wanted: Profiling[DeltaSnapshot], schema: pa.Schema) -> ProfileRows:
@@ -127,27 +141,36 @@ def _profile_rows(wanted: Profiling[DeltaSnapshot], schema: pa.Schema) -> Profil
     )
 
 
-def _made(wanted: Profiling[DeltaSnapshot], rows: ProfileRows) -> Iterator[pa.RecordBatch]:
+def _made(
+    wanted: Profiling[DeltaSnapshot], rows: ProfileRows, ahead: DriftAhead | None
+) -> Iterator[pa.RecordBatch]:
+    """Return the profile rows of a table, which are shown to what makes drift rows of them."""
     for granularity, starts in wanted.windows.items():
+        timed = [start for start in starts if start is not None]
         if granularity is None:
             for start in starts:
                 then = None if start is None else moment(start)
-                yield from rows.of_table(None if then is None else {"start": then, "end": then})
-            continue
-        calendar = Calendar(granularity, wanted.definition.week_anchor)
-        timed = [start for start in starts if start is not None]
-        if timed:
-            yield from rows.of_windows(calendar, timed, wanted.source.window_counts(calendar))
+                made = list(rows.of_table(None if then is None else {"start": then, "end": then}))
+                if ahead is not None and start is None:
+                    ahead.of_baseline(made, rows.metric_schema)
+                yield from made
+        elif timed:
+            calendar = Calendar(granularity, wanted.definition.week_anchor)
+            for some, made in rows.of_windows(calendar, timed, wanted.source.window_counts(calendar)):
+                if ahead is not None:
+                    ahead.of_windows(granularity, some, made)
+                yield from made
 
 
-def _drift_rows(
-    connection: duckdb.DuckDBPyConnection, profile: DeltaMetricTable, wanted: Drifting, schema: pa.Schema
-) -> Iterator[pa.RecordBatch]:
-    """Return the drift rows of windows, those of a few windows at a time."""
-    baseline = _read(connection, wanted, "log_type = 'BASELINE'")
-    rows = DriftRows(wanted.definition, wanted.custom, schema, baseline)
-    counts = profile.window_counts()
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+def _drift_rows(profile: DeltaMetricTable, wanted: Drifting, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Return the drift rows of windows, read from the profile table, those of a few windows at a time."""
+    if not any(wanted.windows.values()):
+        return
+    with connect() as connection, ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+        connection.execute(f"CREATE VIEW profile AS {delta_scan.scan(profile.delta, exact=False)}")
+        baseline = _read(connection, wanted, "log_type = 'BASELINE'")
+        rows = DriftRows(wanted.definition, wanted.custom, schema, baseline)
+        counts = profile.window_counts()
         for granularity, starts in wanted.windows.items():
             before = wanted.before.get(granularity, {})
             there = counts.get(granularity, {})

@@ -199,6 +199,7 @@ class Engine(Protocol[SourceType, TableType]):
         wanted: Sequence[Profiling[SourceType]],
         replaced: RowsToReplace | None,
         state: State,
+        ahead: Drifting | None = None,
     ) -> Written:
         """Put profile rows in the place of others, in one commit that says what was processed.
 
@@ -212,6 +213,9 @@ class Engine(Protocol[SourceType, TableType]):
             The rows that go; None for all.
         state
             What this refresh processed.
+        ahead
+            Drift rows that will be wanted next, for an engine that makes them from the rows it has at hand;
+            their windows are among the new ones, and the baseline's rows, if there are any, come first.
         """
 
     def write_drift(

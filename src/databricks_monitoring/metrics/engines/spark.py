@@ -241,8 +241,10 @@ class SparkEngine:
         wanted: Sequence[Profiling[SparkSource]],
         replaced: RowsToReplace | None,
         state: State,
+        ahead: Drifting | None = None,
     ) -> Written:
         """Put profile rows in the place of others, in one commit."""
+        del ahead  # The rows are the workers'.
         groups = [group for each in wanted for group in self._groups(each, table.schema)]
         frames = [group.made(spark_worker.profile_rows, table.schema) for group in groups]
         table.replace(self._together(frames, table.schema), replaced, state)

@@ -62,6 +62,10 @@ Custom = dict[tuple[int | None, "Group"], dict[str, "Cells"]]
 """Custom metrics by window, group and column."""
 
 
+Made = tuple["Sequence[int]", list[pa.RecordBatch]]
+"""Starts of windows, and their profile rows."""
+
+
 @dataclass(frozen=True)
 class _Windows:
     """What is said of each window that rows are made of together: its key columns, its start, its metrics."""
@@ -122,8 +126,8 @@ class ProfileRows:
 
     def of_windows(
         self, calendar: Calendar, starts: Sequence[int], counts: Mapping[int, int]
-    ) -> Iterator[pa.RecordBatch]:
-        """Return the rows of windows, those of a few windows at a time.
+    ) -> Iterator[Made]:
+        """Return the rows of windows in the order of time, those of a few windows at once.
 
         Parameters
         ----------
@@ -143,7 +147,7 @@ class ProfileRows:
                     alone = Batch([start], (start, calendar.end_of(start)), counts[start])
                     yield from self._of_some(alone, calendar)
 
-    def _of_some(self, batch: Batch, calendar: Calendar) -> Iterator[pa.RecordBatch]:
+    def _of_some(self, batch: Batch, calendar: Calendar) -> Iterator[Made]:
         keys = [
             {
                 "window": {"start": (window := calendar.window(start)).start, "end": window.end},
@@ -158,7 +162,8 @@ class ProfileRows:
     ) -> Iterator[pa.RecordBatch]:
         """Return the rows of the whole table as one window, which may be None."""
         batch = Batch([0], None, self.engine.count())
-        yield from self._of_batch(batch, [{"window": window, "granularity": granularity}], None)
+        for _, made in self._of_batch(batch, [{"window": window, "granularity": granularity}], None):
+            yield from made
 
     def _batches(
         self, calendar: Calendar, starts: Sequence[int], counts: Mapping[int, int]
@@ -182,7 +187,7 @@ class ProfileRows:
 
     def _of_batch(
         self, batch: Batch, keys: Sequence[Mapping[str, object]], calendar: Calendar | None
-    ) -> Iterator[pa.RecordBatch]:
+    ) -> Iterator[Made]:
         predicates = frozenset(slicing.key for slicing in self.slicings if slicing.is_predicate)
         quality = TableRowMetrics(self.definition, self.engine.columns, predicates, self._probabilities)
         first, *others = self._parts(batch.rows)
@@ -200,8 +205,9 @@ class ProfileRows:
                 here = self._layout(read, batch, calendar)
                 profiles |= self._profiles(part, read, here)
             custom = self._custom(batch, calendar) if custom is None else custom
-            starts = [batch.starts[at] if calendar else None for at in range(some.start, some.stop)]
-            yield from self._rows(here, profiles, table_cells, _Windows(keys[some], starts, custom))
+            starts = batch.starts[some]
+            windows = _Windows(keys[some], starts if calendar else [None] * len(starts), custom)
+            yield starts, list(self._rows(here, profiles, table_cells, windows))
 
     def _rows(
         self,
