@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -42,12 +42,21 @@ _SECONDS = ("tinyint", "smallint", "int", "bigint", "float", "double")
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """Return a connection that reads and writes timestamps in UTC."""
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
+    """Return a connection that reads and writes timestamps in UTC, and has views of its own only."""
+    connection = _database(os.getpid()).cursor()
     # A table is never meant to be a Python variable that happens to have its name.
-    connection.execute("SET python_enable_replacements = false")
+    connection.execute("SET TimeZone = 'UTC'; SET python_enable_replacements = false")
     return connection
+
+
+@lru_cache(maxsize=1)
+def _database(process: int) -> duckdb.DuckDBPyConnection:
+    """Return the empty database of this process; to make one takes as long as a small refresh's reading."""
+    del process  # A child has none of its parent's threads.
+    database = duckdb.connect()
+    # Data files never change, and are asked for their contents again and again.
+    database.execute("SET GLOBAL parquet_metadata_cache = true")
+    return database
 
 
 def micros_sql(column: Column) -> str:
@@ -155,7 +164,7 @@ class DuckDBEngine:
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The connection, with the rows in it."""
         connection = connect()
-        connection.execute(f"CREATE VIEW {_ROWS} AS {self.with_micros(self._relation(connection))}")
+        connection.execute(f"CREATE TEMP VIEW {_ROWS} AS {self.with_micros(self._relation(connection))}")
         return connection
 
     def close(self) -> None:

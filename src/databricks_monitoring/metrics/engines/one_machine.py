@@ -167,7 +167,7 @@ def _drift_rows(profile: DeltaMetricTable, wanted: Drifting, schema: pa.Schema) 
     if not any(wanted.windows.values()):
         return
     with connect() as connection, ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-        connection.execute(f"CREATE VIEW profile AS {delta_scan.scan(profile.delta, exact=False)}")
+        connection.execute(f"CREATE TEMP VIEW profile AS {delta_scan.scan(profile.delta, exact=False)}")
         baseline = _read(connection, wanted, "log_type = 'BASELINE'")
         rows = DriftRows(wanted.definition, wanted.custom, schema, baseline)
         counts = profile.window_counts()
