@@ -159,6 +159,7 @@ class DuckDBEngine:
         self._micros = micros_sql(columns[timestamp_column]) if timestamp_column else None
         self._timestamp = timestamp_column
         self._since = since
+        self._counted: dict[Calendar, Mapping[int, int]] = {}
 
     @cached_property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -247,13 +248,15 @@ class DuckDBEngine:
         [(number,)] = self.connection.sql(query).fetchall()
         return int(number)
 
-    def window_counts(self, calendar: Calendar) -> dict[int, int]:
+    def window_counts(self, calendar: Calendar) -> Mapping[int, int]:
         """Return the number of rows of every window that has rows, by the window's start, ascending."""
-        rows = self.connection.sql(
-            f"SELECT {calendar.start_sql(MICROS)} AS s, count(*) FROM {_ROWS}{self.timed} "  # noqa: S608
-            "GROUP BY s ORDER BY s"
-        ).fetchall()
-        return {int(start): int(count) for start, count in rows}
+        if calendar not in self._counted:
+            rows = self.connection.sql(
+                f"SELECT {calendar.start_sql(MICROS)} AS s, count(*) FROM {_ROWS}{self.timed} "  # noqa: S608
+                "GROUP BY s ORDER BY s"
+            ).fetchall()
+            self._counted[calendar] = {int(start): int(count) for start, count in rows}
+        return self._counted[calendar]
 
     def read(self, projections: Mapping[str, str], span: tuple[int, int] | None = None) -> Rows:
         """Return projections of the rows of a time span, or of all rows.
