@@ -141,10 +141,12 @@ def test_of_probabilities_the_likeliest_class_is_the_prediction(
 ) -> None:
     log = Log(sql, Signature(INPUTS, "classification", probability_field="$"), classes=classes)
     log.put("0", PAIR, [[0.25, 0.75], [0.9, 0.1]])
-    assert log.rows("prediction", "prediction_proba") == [
+    log.put("1", PAIR, [{"0": 0.25, "1": 0.75}, {"0": 0.9, "1": 0.1}])
+    expected = [
         (named[1], dict(zip(named, (0.25, 0.75), strict=True))),
         (named[0], dict(zip(named, (0.9, 0.1), strict=True))),
     ]
+    assert log.rows("prediction", "prediction_proba") == 2 * expected
 
 
 def test_lists_of_one_number_are_numbers(sql: SqlClient) -> None:

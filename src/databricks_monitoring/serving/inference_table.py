@@ -124,7 +124,9 @@ def output_columns(signature: Signature, extra: Sequence[str] = ()) -> dict[str,
     taken |= {column.name.lower() for column in signature.inputs}
     found: dict[str, tuple[str, str]] = {}
     for field in signature.outputs:
-        name = f"output_{field.name}" if field.name.lower() in taken else field.name
+        name = field.name
+        while name.lower() in taken:
+            name = f"output_{name}"
         taken.add(name.lower())
         found[name] = field.name, field.sql_type
     return found

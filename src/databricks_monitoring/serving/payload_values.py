@@ -82,11 +82,16 @@ def probabilities(answer: str, unpacking: Unpacking) -> str:
     text = answer if given in {None, WHOLE_ANSWER} else field(answer, given or "")
     numbers = f"from_json({text}, 'ARRAY<DOUBLE>')"
     names = f"transform(sequence(0, size({numbers}) - 1), i -> CAST(i AS STRING))"
+    named = f"from_json({text}, '{PROBABILITY_TYPE}')"
     if unpacking.classes:
         listed = ", ".join(map(literal, unpacking.classes))
+        # The columns of a DataFrame without names are numbers.
+        places = ", ".join(literal(str(place)) for place in range(len(unpacking.classes)))
+        by_class = f"map_from_arrays(array({listed}), map_values({named}))"
+        named = f"CASE WHEN map_keys({named}) = array({places}) THEN {by_class} ELSE {named} END"
         names = f"CASE WHEN size({numbers}) = {len(unpacking.classes)} THEN array({listed}) ELSE {names} END"
     return (
-        f"CASE WHEN {text} LIKE '{{%' THEN from_json({text}, '{PROBABILITY_TYPE}') "
+        f"CASE WHEN {text} LIKE '{{%' THEN {named} "
         f"WHEN {text} LIKE '[%' AND size({numbers}) > 1 THEN map_from_arrays({names}, {numbers}) END"
     )
 

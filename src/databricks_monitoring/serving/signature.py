@@ -105,7 +105,7 @@ def read_signature(client: WorkspaceClient, version: ModelVersion) -> Signature:
     Raises
     ------
     ConfigError
-        If the model has no signature, or one of tensors without column names.
+        If the model has no signature, or one without column names.
     """
     # MLflow takes a second to import, and most callers do not need it.
     import mlflow.artifacts  # noqa: PLC0415
@@ -135,7 +135,7 @@ def parse_signature(mlmodel: str, model: str) -> Signature:
     found = (yaml.safe_load(mlmodel) or {}).get("signature") or {}
     inputs = json.loads(found.get("inputs") or "[]")
     if not inputs or not all(_name(column) for column in inputs):
-        given = "unnamed tensors" if inputs else "none"
+        given = "tensors, lists or objects without names" if inputs else "none"
         raise ConfigError(
             f"Model {model}: its signature has {given} for inputs, but a monitored table needs named "
             "columns. Log the model with a data frame as input example."

@@ -163,3 +163,13 @@ def test_every_field_may_be_the_probability_of_a_class() -> None:
     assert list(expected_columns(chosen, chosen.problem_type))[-3:] == [
         "prediction", "prediction_proba", "label",
     ]  # fmt: skip
+
+
+def test_a_field_finds_a_name_that_no_column_has() -> None:
+    text = mlmodel(
+        [column("x", "double"), column("output_x", "string")],
+        [column("prediction", "string"), column("x", "long")],
+    )
+    found = parse_signature(text, "c.s.m")
+    kinds = expected_columns(found, found.problem_type)
+    assert (kinds["x"], kinds["output_x"], kinds["output_output_x"]) == ("DOUBLE", "STRING", "BIGINT")
