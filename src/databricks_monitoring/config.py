@@ -231,7 +231,8 @@ class InferenceTableConfig(_Strict):
     probability_field: Text | None = Field(
         default=None,
         description="The field of the answer with the probability of each class, an object or a list; it "
-        "becomes the column `prediction_proba`. By default a nested field called `probabilities` or alike.",
+        "becomes the column `prediction_proba`. By default a nested field called `probabilities` or alike. "
+        "`$` if every field of the answer is the probability of the class that it is called like.",
     )
     classes: tuple[Text, ...] = Field(
         default=(),

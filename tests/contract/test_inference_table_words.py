@@ -13,9 +13,11 @@ from databricks_monitoring.names import SchemaName, TableName
 from databricks_monitoring.scripts import validate_inference_table as command
 from databricks_monitoring.serving.inference_table import create_inference_table, unpack
 from databricks_monitoring.serving.label_delay import keep_delay
+from databricks_monitoring.serving.model_serving_setup import ServingSetup
 from databricks_monitoring.serving.signature import InputColumn, Signature
 from databricks_monitoring.serving.validation import Inspection, inspect_inference_table
 from databricks_monitoring.unity_catalog import ensure_schema
+from tests.contract.conftest import MODEL
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -125,6 +127,24 @@ def test_requests_that_nobody_unpacks(sql: SqlClient) -> None:
     assert not faults(sql, table)
 
 
+def test_what_is_in_quarantine_waits_for_nobody(sql: SqlClient) -> None:
+    table = logged(sql, "judged")
+    put(sql, table, 1, 60, 200, GOOD, {"predictions": ["yes"]})
+    put(sql, table, 1, 50, 200, GOOD, {"predictions": ["yes", "no"]})
+    put(sql, table, 1, 49, 200, {"inputs": {"a": [], "b": []}}, {"predictions": []})
+    assert "late by 3,600 minutes" in faults(sql, table)
+    unpack(sql, table)
+    assert not faults(sql, table)
+
+
+def test_a_payload_that_is_older_than_the_newest_row_may_be_late(sql: SqlClient) -> None:
+    table = logged(sql, "overtaken")
+    put(sql, table, 1, 1, 200, GOOD, {"predictions": ["yes"]})
+    unpack(sql, table)
+    put(sql, table, 1, 100, 200, GOOD, {"predictions": ["yes"]})
+    assert "late by 6,000 minutes" in faults(sql, table)
+
+
 def test_labels_that_do_not_come(sql: SqlClient) -> None:
     table = logged(sql, "unlabelled")
     put(sql, table, 2, 30, 200, GOOD, {"predictions": ["yes"]})
@@ -190,3 +210,44 @@ def test_an_endpoint_that_has_stopped_logging(served: Served) -> None:
         )
     assert any(fault.startswith(f"capture is off: endpoint {endpoint}") for fault in found)
     assert not inspect_inference_table(served.client, served.table).faults
+
+
+def test_of_two_endpoints_one_that_logs_is_enough(served: Served) -> None:
+    setup, endpoint = ServingSetup(served.client), served.deployment["endpoint_name"]
+    where = {
+        "catalog": served.table.catalog, "schema": served.table.schema, "table_name": served.table.name,
+        "enabled": True,
+    }  # fmt: skip
+    # Among the endpoints in the order of their names, before and after the other.
+    names = ["a-second", "z-second"]
+    for name in names:
+        setup.create_endpoint(name, str(MODEL), "1", inference_table_config=where)
+        setup.disable_inference_table(name)
+    try:
+        assert not inspect_inference_table(served.client, served.table).faults
+        setup.disable_inference_table(endpoint)
+        assert "capture is off" in "".join(inspect_inference_table(served.client, served.table).faults)
+    finally:
+        setup.enable_inference_table(endpoint, served.table.catalog, served.table.schema, served.table.name)
+        for name in names:
+            setup.delete_endpoint(name)
+
+
+def test_a_payload_table_that_was_dropped(
+    client: WorkspaceClient, tall_model: TableName, sql: SqlClient
+) -> None:
+    setup, table, payload = ServingSetup(client), SCHEMA.table("lost"), SCHEMA.table("lost_payload")
+    where = {"catalog": SCHEMA.catalog, "schema": SCHEMA.schema, "table_name": "lost", "enabled": True}
+    setup.create_endpoint("lost-payloads", str(tall_model), "1", inference_table_config=where)
+    try:
+        create_inference_table(sql, table, payload, SIGNATURE, "classification")
+        assert not inspected(sql, table).faults
+        sql.execute(f"DROP TABLE {payload.quoted}")
+        [fault] = inspected(sql, table).faults
+        assert f"{payload} does not exist, although endpoint lost-payloads logs to it" in fault
+        assert "disable the endpoint's inference table and enable it again" in fault
+        setup.disable_inference_table("lost-payloads")
+        setup.enable_inference_table("lost-payloads", SCHEMA.catalog, SCHEMA.schema, "lost")
+        assert not inspected(sql, table).faults
+    finally:
+        setup.delete_endpoint("lost-payloads")

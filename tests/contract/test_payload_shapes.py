@@ -22,10 +22,11 @@ from databricks_monitoring.serving.signature import InputColumn, OutputField, Si
 from databricks_monitoring.unity_catalog import ensure_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from databricks.sdk import WorkspaceClient
 
+    from databricks_monitoring.clients import Parameter, Rows
 
 SCHEMA = SchemaName("mlops_aut", "payload_shapes")
 INPUTS = (InputColumn("a", "DOUBLE"), InputColumn("b", "STRING"))
@@ -140,10 +141,12 @@ def test_of_probabilities_the_likeliest_class_is_the_prediction(
 ) -> None:
     log = Log(sql, Signature(INPUTS, "classification", probability_field="$"), classes=classes)
     log.put("0", PAIR, [[0.25, 0.75], [0.9, 0.1]])
-    assert log.rows("prediction", "prediction_proba") == [
+    log.put("1", PAIR, [{"0": 0.25, "1": 0.75}, {"0": 0.9, "1": 0.1}])
+    expected = [
         (named[1], dict(zip(named, (0.25, 0.75), strict=True))),
         (named[0], dict(zip(named, (0.9, 0.1), strict=True))),
     ]
+    assert log.rows("prediction", "prediction_proba") == 2 * expected
 
 
 def test_lists_of_one_number_are_numbers(sql: SqlClient) -> None:
@@ -224,3 +227,104 @@ def test_labels_by_a_key_that_the_model_does_not_take(sql: SqlClient) -> None:
     assert log.rows("order", "label") == [("o-1", "no"), ("o-2", None)]
     with pytest.raises(ColumnNotFoundError):
         merge_labels(sql, log.table, "truth", on="customer", label_col="came")
+
+
+def test_no_value_keeps_the_others_from_becoming_rows(sql: SqlClient) -> None:
+    kinds = ("BIGINT", "INT", "TIMESTAMP", "DOUBLE", "BOOLEAN")
+    columns = tuple(InputColumn(f"a {kind}", kind) for kind in kinds)
+    names = [column.name for column in columns]
+    log = Log(sql, Signature(columns, "regression"))
+    strange = [2**63, -(10**30), 1e308, "1e400", "NaN", "Infinity", "99999-12-31", "", {"a": [1]}, [2**64]]
+    for place, value in enumerate(strange):
+        log.put(f"{place}", {"dataframe_records": [dict.fromkeys(names, value)]}, [value])
+    log.put("good", {"dataframe_records": [dict.fromkeys(names, 1)]}, [1.5])
+    assert len(log.rows("row_id")) == len(strange) + 1
+    assert log.rows("a BIGINT", "a INT", "a BOOLEAN", "prediction")[-1] == (1, 1, True, 1.5)
+    assert {reason for reason, _ in log.reasons()} == {"uncastable"}
+
+
+def test_fields_of_an_answer_may_be_called_anything(sql: SqlClient) -> None:
+    names = ["it's", 'the "one"', "a.b", "c d", "[0]", "e]f", "back\\slash", "why?", "größe", "$", "*"]
+    signature = Signature(
+        INPUTS, "classification", prediction_field=names[1],
+        outputs=tuple(OutputField(name, "BIGINT") for name in names if name != names[1]),
+    )  # fmt: skip
+    log = Log(sql, signature)
+    log.put("0", {"inputs": {"a": 1, "b": "x"}}, [{name: place for place, name in enumerate(names)}])
+    others = [name for name in names if name != names[1]]
+    assert log.rows("prediction", *others) == [("1", *(names.index(name) for name in others))]
+    assert log.reasons() == []
+
+
+def test_a_table_that_was_dropped_is_filled_from_all_payloads_there_are(sql: SqlClient) -> None:
+    log = Log(sql, Signature(INPUTS, "classification"))
+    log.put("0", PAIR, ["yes", "no"])
+    log.put("1", PAIR, ["yes"])
+    assert len(log.rows("row_id")) == 2
+    sql.execute(f"DROP TABLE {log.table.quoted}")
+    create_inference_table(sql, log.table, log.payload, Signature(INPUTS, "classification"), "classification")
+    assert unpack(sql, log.table).rows_added == 2
+    sql.execute(f"DROP TABLE {quarantine_table(log.table).quoted}")
+    assert unpack(sql, log.table) == Unpacked(0, 2, 1)
+    assert log.reasons() == [("count_mismatch", None)]
+
+
+def test_a_column_whose_name_needs_it_switches_column_mapping_on(sql: SqlClient) -> None:
+    class Recording(SqlClient):
+        def execute(self, statement: str, parameters: Mapping[str, Parameter] | None = None) -> Rows:
+            said.append(statement)
+            return super().execute(statement, parameters)
+
+    said: list[str] = []
+    recording = Recording(sql.client)
+    log = Log(sql, Signature(INPUTS, "classification"))
+    plain = Signature((*INPUTS, InputColumn("c", "DOUBLE")), "classification")
+    create_inference_table(recording, log.table, log.payload, plain, "classification")
+    assert not [statement for statement in said if "columnMapping" in statement]
+    spaced = Signature((*INPUTS, InputColumn("c d", "DOUBLE")), "classification")
+    create_inference_table(recording, log.table, log.payload, spaced, "classification")
+    added = [place for place, statement in enumerate(said) if "ADD COLUMNS (`c d`" in statement]
+    mapped = [
+        place for place, statement in enumerate(said) if "'delta.columnMapping.mode' = 'name'" in statement
+    ]
+    assert mapped == [added[0] - 1]
+
+
+def labelled(
+    sql: SqlClient, log: Log, truth: tuple[str, str], on: str, position_col: str | None = None
+) -> list[object]:
+    """Label rows from a new table and return every label, in the order of the rows."""
+    table = SCHEMA.table(f"truth_{next(numbers)}")
+    definition, values = truth
+    sql.execute(f"CREATE TABLE {table.quoted} ({definition})")
+    sql.execute(f"INSERT INTO {table.quoted} VALUES {values}")  # noqa: S608 - the test's own
+    merge_labels(sql, log.table, table, on=on, position_col=position_col)
+    return [label for (label,) in log.rows("label")]
+
+
+def test_keys_of_labels_may_have_another_type(sql: SqlClient) -> None:
+    signature = Signature((*INPUTS, InputColumn("n", "BIGINT")), "classification")
+    log = Log(sql, signature)
+    create_inference_table(sql, log.table, log.payload, signature, "classification", extra=("order",))
+    orders = [17, 18.0, "none"]
+    records = [{"a": 1, "order": order, "n": place} for place, order in enumerate(orders)]
+    log.put("0", {"dataframe_records": records}, ["yes", "no", "yes"])
+    assert log.rows("order") == [("17",), ("18.0",), ("none",)]
+    by_order = "`order` BIGINT, label STRING", "(17, 'no'), (18, 'yes')"
+    assert labelled(sql, log, by_order, "order") == ["no", "yes", None]
+    by_number = "n STRING, label STRING", "('0', 'a'), ('x', 'b')"
+    assert labelled(sql, log, by_number, "n") == ["a", "yes", None]
+    by_place = "client_request_id STRING, place DOUBLE, label STRING", "('c-0', 2.0, 'c')"
+    assert labelled(sql, log, by_place, "client_request_id", "place") == ["a", "yes", "c"]
+    with pytest.raises(InvalidValueError, match="at least one column"):
+        merge_labels(sql, log.table, "truth", on=[])
+
+
+def test_labels_are_written_as_predictions_are(sql: SqlClient) -> None:
+    """A classifier that was trained with fractions answers 1.0; the label 1 is the same class."""
+    log = Log(sql, Signature(INPUTS, "classification"))
+    log.put("0", {"dataframe_records": [{"a": 1}] * 3}, [1.0, 0.0, 1])
+    log.rows("row_id")
+    ids = "('0_0', 1), ('0_1', 1), ('0_2', 1)"
+    for kind in ("INT", "DOUBLE", "STRING"):
+        assert labelled(sql, log, (f"row_id STRING, label {kind}", ids), "row_id") == ["1.0", "1.0", "1"]

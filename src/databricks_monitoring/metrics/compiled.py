@@ -1,7 +1,7 @@
 """Functions over arrays that are written as loops and compiled to machine code when first called.
 
-What is compiled is kept in the user's cache folder, under a name that changes with the engine's code, so it is
-compiled once on a machine and never taken for that of another release.
+What is compiled is kept in the user's cache folder, under a name that changes with the engine's code, so it
+is compiled once on a machine and never taken for that of another release.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numba
+from numba.core import config as settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,16 +40,16 @@ def compiled(function: Function) -> Function:
 @contextmanager
 def _cache_folder() -> Iterator[bool]:
     """Let what is compiled be kept in the cache folder of this code, and tell whether there can be one."""
-    before = numba.config.CACHE_DIR
+    before = settings.CACHE_DIR
     folder = _writable(Path(before) if before else _user_cache()) if before or _user_cache() else None
     if folder is None:
         yield False
         return
-    numba.config.CACHE_DIR = str(folder)
+    settings.CACHE_DIR = str(folder)
     try:
         yield True
     finally:
-        numba.config.CACHE_DIR = before
+        settings.CACHE_DIR = before
 
 
 def _user_cache() -> Path | None:

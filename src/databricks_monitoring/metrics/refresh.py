@@ -101,8 +101,10 @@ def warm_up() -> None:
     import pyarrow as pa  # noqa: PLC0415 - beside the next
 
     from databricks_monitoring.metrics.drift import cells  # noqa: PLC0415 - beside the next
+    from databricks_monitoring.metrics.engines.duckdb import connect  # noqa: PLC0415 - beside the next
 
     cells.warm_up()
+    connect().close()
     # Arrow looks for pandas when it first hands out an array.
     pa.array([0]).to_numpy(zero_copy_only=False)
 

@@ -23,7 +23,7 @@ from databricks_monitoring.serving.unpacking import PROBABILITIES, UNPACKING_PRO
 from databricks_monitoring.unity_catalog import column_names, find_table, require_columns, require_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from databricks.sdk.service.catalog import TableInfo
 
@@ -39,6 +39,7 @@ PAYLOAD_PROPERTY = "databricks_monitoring.payload_table"
 _QUARANTINE_SUFFIX = "_quarantine"
 _PREDICTION_TYPES = {"classification": "STRING", "regression": "DOUBLE"}
 _NOT_IN_COLUMN_NAMES = " ,;{}()\n\t="
+_MAPPING = "delta.columnMapping.mode"
 _WIDER = {
     "TINYINT": ("SMALLINT", "INT", "BIGINT", "DOUBLE", "STRING"),
     "SMALLINT": ("INT", "BIGINT", "DOUBLE", "STRING"),
@@ -123,7 +124,9 @@ def output_columns(signature: Signature, extra: Sequence[str] = ()) -> dict[str,
     taken |= {column.name.lower() for column in signature.inputs}
     found: dict[str, tuple[str, str]] = {}
     for field in signature.outputs:
-        name = f"output_{field.name}" if field.name.lower() in taken else field.name
+        name = field.name
+        while name.lower() in taken:
+            name = f"output_{name}"
         taken.add(name.lower())
         found[name] = field.name, field.sql_type
     return found
@@ -179,9 +182,11 @@ def create_inference_table(
         PAYLOAD_PROPERTY: str(payload),
         UNPACKING_PROPERTY: unpacking.property_text(),
     }
-    if any(character in name for name in columns for character in _NOT_IN_COLUMN_NAMES):
-        properties["delta.columnMapping.mode"] = "name"
+    if _needs_mapping(columns):
+        properties[_MAPPING] = "name"
     listed = ", ".join(f"{literal(key)} = {literal(value)}" for key, value in properties.items())
+    # What an earlier table of this name had of the payloads went with it.
+    progress.forget(sql, table)
     sql.execute(
         f"CREATE TABLE {table.quoted} ({_definitions(columns)}) "
         f"COMMENT {literal(f'One row per prediction, unpacked from {payload}')} TBLPROPERTIES ({listed})"
@@ -191,7 +196,10 @@ def create_inference_table(
 
 
 def ensure_companions(sql: SqlClient, table: TableName) -> None:
-    """Make the quarantine of an inference table, and what remembers the days that were unpacked, exist."""
+    """Make the quarantine of an inference table, and what remembers the days that were unpacked, exist.
+
+    If the quarantine had gone, all days are read again, so that what belongs into it is there again.
+    """
     quarantine = quarantine_table(table)
     found = find_table(sql.client, quarantine)
     if found is None:
@@ -206,6 +214,8 @@ def ensure_companions(sql: SqlClient, table: TableName) -> None:
             sql.execute(f"ALTER TABLE {quarantine.quoted} ADD COLUMNS ({_definitions(lacking)})")
     if find_table(sql.client, progress.progress_table(table)) is None:
         progress.create(sql, table)
+    elif found is None:
+        progress.forget(sql, table)
 
 
 def unpack(sql: SqlClient, table: TableName, *, since: datetime | None = None) -> Unpacked:
@@ -335,6 +345,11 @@ def _types(info: TableInfo) -> dict[str, str]:
     return {name: _SAME_TYPES.get(kind, kind) for name, kind in found.items()}
 
 
+def _needs_mapping(columns: Iterable[str]) -> bool:
+    """Say whether a name among these can be kept under Delta's column mapping only."""
+    return any(character in name for name in columns for character in _NOT_IN_COLUMN_NAMES)
+
+
 def _definitions(columns: dict[str, str]) -> str:
     return ", ".join(f"`{name.replace('`', '``')}` {kind}" for name, kind in columns.items())
 
@@ -367,6 +382,8 @@ def _extend(
     existing = {name.lower() for name in column_names(info)}
     new = {name: kind for name, kind in columns.items() if name.lower() not in existing}
     if new:
+        if _needs_mapping(new) and (info.properties or {}).get(_MAPPING, "none") == "none":
+            sql.execute(f"ALTER TABLE {table.quoted} SET TBLPROPERTIES ('{_MAPPING}' = 'name')")
         sql.execute(f"ALTER TABLE {table.quoted} ADD COLUMNS ({_definitions(new)})")
         logger.info("added %s to %s", ", ".join(new), table)
     known = Unpacking.of(info)

@@ -6,13 +6,16 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from databricks_monitoring.errors import ConfigError
+from databricks_monitoring.errors import ConfigError, InvalidValueError
 from databricks_monitoring.names import TableName, quote
 from databricks_monitoring.serving.inference_table import changed
+from databricks_monitoring.serving.payload_values import cast
 from databricks_monitoring.unity_catalog import require_columns, require_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from databricks.sdk.service.catalog import TableInfo
 
     from databricks_monitoring.clients import SqlClient
     from databricks_monitoring.config import LabelConfig
@@ -109,36 +112,45 @@ def merge_labels_counted(
         TableName.parse(label_table, within=target.parent) if isinstance(label_table, str) else label_table
     )
     keys = [on] if isinstance(on, str) else list(on)
+    if not keys:
+        raise InvalidValueError("on", keys, "at least one column that says which row a label is for")
     source_info, target_info = require_table(sql.client, source), require_table(sql.client, target)
     extra = [name for name in (timestamp_col, position_col) if name]
     require_columns(source_info, [*keys, label_col, *extra])
     require_columns(target_info, [*keys, "label", "row_id"])
     label = quote(label_col)
-    groups = [quote(key) for key in [*keys, *([position_col] if position_col else [])]]
-    known = " AND ".join(f"{column} IS NOT NULL" for column in [label, *groups])
+    types = _types(target_info)
+    given = _types(source_info)
+    groups = {key: _as_key(quote(key), given[key.lower()], types[key.lower()]) for key in keys}
+    if position_col:
+        groups[position_col] = f"try_cast({quote(position_col)} AS BIGINT)"
+    known = " AND ".join(f"{column} IS NOT NULL" for column in [label, *groups.values()])
     if timestamp_col is None:
         _refuse_contradictions(sql, source, groups, label, known)
-    types = {(column.name or "").lower(): column.type_text or "" for column in target_info.columns or []}
-    given = {(column.name or "").lower(): column.type_text or "" for column in source_info.columns or []}
     value = _as_label(label, given[label_col.lower()], types["label"])
     order = f"{quote(timestamp_col)} DESC, {label}" if timestamp_col else label
-    selected = ", ".join(f"{column} AS k{number}" for number, column in enumerate(groups))
-    matches = [f"r.{quote(key)} = k.k{number}" for number, key in enumerate(keys)]
+    selected = ", ".join(f"{column} AS k{number}" for number, column in enumerate(groups.values()))
+    matches = [
+        f"{_as_key(f'r.{quote(key)}', types[key.lower()], given[key.lower()])} = k.k{number}"
+        for number, key in enumerate(keys)
+    ]
     if position_col:
-        matches.append(f"split_part(r.`row_id`, '_', -1) = CAST(k.k{len(keys)} AS STRING)")
+        matches.append(f"try_cast(split_part(r.`row_id`, '_', -1) AS BIGINT) = k.k{len(keys)}")
+    text = types["label"] == "string" and "prediction" in types
+    new = _as_predicted("k.new_label", "r.`prediction`") if text else "k.new_label"
     # Rows to change are found first and then named by their id, so that nothing else is rewritten.
     rows = sql.execute(
         f"""MERGE INTO {target.quoted} AS t
 USING (
-  SELECT r.`row_id`, k.new_label
+  SELECT r.`row_id`, {new} AS new_label
   FROM {target.quoted} AS r
   JOIN (
     SELECT {selected}, {value} AS new_label
     FROM {source.quoted}
     WHERE {known}
-    QUALIFY row_number() OVER (PARTITION BY {", ".join(groups)} ORDER BY {order}) = 1
+    QUALIFY row_number() OVER (PARTITION BY {", ".join(groups.values())} ORDER BY {order}) = 1
   ) AS k ON {" AND ".join(matches)}
-  WHERE NOT (r.`label` <=> k.new_label)
+  WHERE NOT (r.`label` <=> {new})
 ) AS s
 ON t.`row_id` = s.`row_id`
 WHEN MATCHED THEN UPDATE SET `label` = s.new_label"""  # noqa: S608 - quoted
@@ -171,12 +183,12 @@ def merge_configured_labels(sql: SqlClient, inference_table: TableName, config: 
 
 
 def _refuse_contradictions(
-    sql: SqlClient, source: TableName, groups: Sequence[str], label: str, known: str
+    sql: SqlClient, source: TableName, groups: Mapping[str, str], label: str, known: str
 ) -> None:
-    listed = ", ".join(groups)
+    listed = ", ".join(f"{column} AS {quote(name)}" for name, column in groups.items())
     rows = sql.execute(
         f"SELECT {listed} FROM {source.quoted} WHERE {known} "  # noqa: S608 - quoted
-        f"GROUP BY {listed} HAVING count(DISTINCT {label}) > 1 LIMIT 1"
+        f"GROUP BY {', '.join(groups.values())} HAVING count(DISTINCT {label}) > 1 LIMIT 1"
     )
     if rows:
         shown = ", ".join(f"{name} = {value!r}" for name, value in rows[0].items())
@@ -186,9 +198,30 @@ def _refuse_contradictions(
         )
 
 
+def _types(info: TableInfo) -> dict[str, str]:
+    return {(column.name or "").lower(): (column.type_text or "").lower() for column in info.columns or []}
+
+
+def _as_key(value: str, given: str, other: str) -> str:
+    """Return a key as what it is compared with, if it is a text and that is none.
+
+    Fields of requests that the model does not take are kept as texts, and one text that is no number must not
+    keep all other labels from their rows.
+    """
+    return cast(value, other) if given == "string" and other != "string" else value
+
+
 def _as_label(value: str, given: str, wanted: str) -> str:
     if wanted.lower() == "string" and given.lower().startswith(_FRACTIONS):
         # 1.0 and the prediction '1' are the same class.
-        whole = f"CASE WHEN {value} = floor({value}) THEN CAST(CAST({value} AS BIGINT) AS STRING) END"
+        whole = f"CASE WHEN {value} % 1 = 0 THEN CAST(try_cast({value} AS BIGINT) AS STRING) END"
         return f"coalesce({whole}, CAST({value} AS STRING))"
     return f"CAST({value} AS {wanted})"
+
+
+def _as_predicted(label: str, prediction: str) -> str:
+    """Return a class as the prediction beside it is written: 1 as 1.0 if the model answers with fractions."""
+    return (
+        f"CASE WHEN {prediction} RLIKE '^-?[0-9]+[.]0$' AND {label} RLIKE '^-?[0-9]+$' "
+        f"THEN concat({label}, '.0') ELSE {label} END"
+    )

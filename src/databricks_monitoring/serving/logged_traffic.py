@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from databricks_monitoring.names import quote
+from databricks_monitoring.serving import progress
 from databricks_monitoring.serving.payload_sql import UNCASTABLE, day_column
+from databricks_monitoring.unity_catalog import find_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +44,6 @@ class InRows:
     labelled: int = 0
     due: int = 0
     due_labelled: int = 0
-    oldest_waiting: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -88,15 +89,8 @@ def requests(
     )
 
 
-def in_rows(
-    sql: SqlClient,
-    table: TableName,
-    payload: TableName,
-    columns: Sequence[str],
-    *,
-    due_before: datetime,
-) -> InRows:
-    """Count rows, their labels, and find the oldest answered request that is newer than every row.
+def in_rows(sql: SqlClient, table: TableName, *, due_before: datetime) -> InRows:
+    """Count rows and their labels.
 
     Parameters
     ----------
@@ -109,21 +103,41 @@ def in_rows(
         f"FROM {table.quoted}",
         {"due": due_before},
     )
-    newest = row["newest"] if isinstance(row["newest"], datetime) else None
-    at = _time(columns)
-    condition, bound = (f" AND {at} > :newest", {"newest": newest}) if newest else ("", {})
-    waiting = sql.execute(
-        f"SELECT min({at}) FROM {payload.quoted} WHERE status_code = 200{condition}",  # noqa: S608 - quoted
-        bound,
-    ).scalar()
     return InRows(
         total=_whole(row["total"]),
-        newest=newest,
+        newest=row["newest"] if isinstance(row["newest"], datetime) else None,
         labelled=_whole(row["labelled"]),
         due=_whole(row["due"]),
         due_labelled=_whole(row["done"]),
-        oldest_waiting=waiting if isinstance(waiting, datetime) else None,
     )
+
+
+def oldest_waiting(sql: SqlClient, source: progress.Source, *, retained: datetime | None) -> datetime | None:
+    """Return when the oldest answered request came that is not unpacked yet, if there is one.
+
+    Looked at are days that were not read since they grew; in them, what is neither rows nor in quarantine.
+
+    Parameters
+    ----------
+    retained : datetime, optional
+        No day before this one is unpacked any more.
+    """
+    if find_table(sql.client, progress.progress_table(source.table)) is None:
+        days, bound = "", {}
+    else:
+        unread = progress.unread_days(sql, source, since=None, retained=retained)
+        if not unread:
+            return None
+        day = day_column(source.payload, source.payload_columns)
+        days, bound = f" AND p.{day} BETWEEN :first AND :last", {"first": min(unread), "last": max(unread)}
+    found = sql.execute(
+        f"SELECT min({_time(source.payload_columns)}) FROM {source.payload.quoted} AS p "  # noqa: S608 - quoted
+        f"LEFT ANTI JOIN {source.table.quoted} AS r ON r.`row_id` = concat(p.databricks_request_id, '_0') "
+        f"LEFT ANTI JOIN {source.quarantine.quoted} AS q "
+        f"ON q.`databricks_request_id` = p.databricks_request_id WHERE p.status_code = 200{days}",
+        bound,
+    ).scalar()
+    return found if isinstance(found, datetime) else None
 
 
 def quarantined(sql: SqlClient, quarantine: TableName, *, since: datetime) -> Quarantined:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -54,9 +54,8 @@ def _named(payload: object) -> Mapping[str, object]:
         return {"dataframe_split": payload}
     if isinstance(payload, Sequence) and payload and all(isinstance(row, Mapping) for row in payload):
         return {"dataframe_records": payload}
-    raise InvalidValueError(
-        "payload", type(payload).__name__, "a dictionary, a DataFrame or a list of dictionaries"
-    )
+    shown = "no rows" if isinstance(payload, Sequence) and not payload else type(payload).__name__
+    raise InvalidValueError("payload", shown, "a dictionary, a DataFrame or a list of dictionaries")
 
 
 def _is_frame(value: object) -> bool:
@@ -75,10 +74,10 @@ def _in_format(name: str, value: object) -> object:
     return value.to_dict(orient=orient)  # type: ignore[attr-defined] # asked for just above
 
 
-def _plain(value: object) -> object:  # noqa: PLR0911 - one per kind of value
+def _plain(value: object) -> object:
     if value is None or isinstance(value, str | bool | int):
         return value
-    if isinstance(value, float):
+    if isinstance(value, float | Decimal):
         # numpy's float64 is a float as well; float() makes it a plain one.
         return float(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -88,8 +87,16 @@ def _plain(value: object) -> object:  # noqa: PLR0911 - one per kind of value
     if isinstance(value, datetime | date):
         text = value.isoformat()
         return None if text == "NaT" else text
-    if isinstance(value, Decimal):
-        return float(value)
+    return _plain_of_numpy(value)
+
+
+def _plain_of_numpy(value: object) -> object:
+    """Return the plain value of what numpy and pandas have."""
+    if getattr(getattr(value, "dtype", None), "kind", None) == "M":
+        # For some units, among them the nanoseconds of pandas, a time's own plain value is a number.
+        if isinstance(value, Iterable) and getattr(value, "shape", None) != ():
+            return [_plain(item) for item in value]
+        return None if str(value) == "NaT" else str(value)
     for method in ("tolist", "item"):
         if hasattr(value, method):
             return _plain(getattr(value, method)())

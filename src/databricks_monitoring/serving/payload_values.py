@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 PROBABILITY_TYPE = "MAP<STRING,DOUBLE>"
 _WHOLE_NUMBERS = frozenset({"BIGINT", "INT", "SMALLINT", "TINYINT", "LONG"})
 _SHOWN_CHARACTERS = 40
+# The years 1 to 9999. On what is no time at all the statement would fail, on later years those who read it.
+_FIRST_MILLIS, _LAST_MILLIS = -62_135_596_800_000, 253_402_300_799_999
+_IN_A_PATH = re.compile(r"[A-Za-z0-9_ .-]+")
 
 
 @dataclass(frozen=True)
@@ -44,14 +48,20 @@ def cast(value: str, sql_type: str) -> str:
     as_double = f"try_cast({value} AS DOUBLE)"
     if kind in _WHOLE_NUMBERS:
         # A whole number may arrive as 3.0, from clients whose column also has missing values.
-        whole = f"CASE WHEN {as_double} = floor({as_double}) THEN try_cast({as_double} AS {kind}) END"
+        # Not by floor(), which has no value for a number that is too large for a BIGINT.
+        whole = f"CASE WHEN {as_double} % 1 = 0 THEN try_cast({as_double} AS {kind}) END"
         return f"coalesce(try_cast({value} AS {kind}), {whole})"
     if kind == "BOOLEAN":
         return (
             f"coalesce(try_cast({value} AS BOOLEAN), CASE {as_double} WHEN 1 THEN true WHEN 0 THEN false END)"
         )
     if kind == "TIMESTAMP":
-        return f"coalesce(try_cast({value} AS TIMESTAMP), timestamp_millis(try_cast({value} AS BIGINT)))"
+        millis = f"try_cast({value} AS BIGINT)"
+        known = f"CASE WHEN {millis} BETWEEN {_FIRST_MILLIS} AND {_LAST_MILLIS} THEN {millis} END"
+        text = f"try_cast({value} AS TIMESTAMP)"
+        return (
+            f"coalesce(CASE WHEN year({text}) BETWEEN 1 AND 9999 THEN {text} END, timestamp_millis({known}))"
+        )
     if kind == "STRING":
         return value
     return f"try_cast({value} AS {kind})"
@@ -59,6 +69,9 @@ def cast(value: str, sql_type: str) -> str:
 
 def field(document: str, name: str) -> str:
     """Return the text of one field of a JSON object."""
+    if not _IN_A_PATH.fullmatch(name):
+        # A JSON path has no way to write a quote or a bracket in a key, and other letters may be escaped.
+        return f"from_json({document}, 'MAP<STRING,STRING>')[{literal(name)}]"
     path = f"$.{name}" if name.isascii() and name.isidentifier() else f"$['{name}']"
     return f"get_json_object({document}, {literal(path)})"
 
@@ -69,11 +82,16 @@ def probabilities(answer: str, unpacking: Unpacking) -> str:
     text = answer if given in {None, WHOLE_ANSWER} else field(answer, given or "")
     numbers = f"from_json({text}, 'ARRAY<DOUBLE>')"
     names = f"transform(sequence(0, size({numbers}) - 1), i -> CAST(i AS STRING))"
+    named = f"from_json({text}, '{PROBABILITY_TYPE}')"
     if unpacking.classes:
         listed = ", ".join(map(literal, unpacking.classes))
+        # The columns of a DataFrame without names are numbers.
+        places = ", ".join(literal(str(place)) for place in range(len(unpacking.classes)))
+        by_class = f"map_from_arrays(array({listed}), map_values({named}))"
+        named = f"CASE WHEN map_keys({named}) = array({places}) THEN {by_class} ELSE {named} END"
         names = f"CASE WHEN size({numbers}) = {len(unpacking.classes)} THEN array({listed}) ELSE {names} END"
     return (
-        f"CASE WHEN {text} LIKE '{{%' THEN from_json({text}, '{PROBABILITY_TYPE}') "
+        f"CASE WHEN {text} LIKE '{{%' THEN {named} "
         f"WHEN {text} LIKE '[%' AND size({numbers}) > 1 THEN map_from_arrays({names}, {numbers}) END"
     )
 
@@ -89,8 +107,12 @@ def prediction(answer: str, unpacking: Unpacking) -> str:
     listed = f"from_json({answer}, 'ARRAY<STRING>')"
     if chosen is not None and chosen.isdigit():
         cases.append(f"WHEN {answer} LIKE '[%' THEN get({listed}, {int(chosen)})")
-    elif chosen is not None:
+    if chosen is not None:
         cases.append(f"WHEN {answer} LIKE '{{%' THEN {field(answer, chosen)}")
+    else:
+        # A pandas Series without a name is answered as objects of one field, called 0.
+        values = f"map_values(from_json({answer}, 'MAP<STRING,STRING>'))"
+        cases.append(f"WHEN {answer} LIKE '{{%' AND size({values}) = 1 THEN get({values}, 0)")
     # Some models answer every row with a list of one value.
     cases.append(f"WHEN {answer} LIKE '[%' AND size({listed}) = 1 THEN get({listed}, 0)")
     return f"CASE {' '.join(cases)} ELSE {answer} END"

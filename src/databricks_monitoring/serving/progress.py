@@ -51,6 +51,11 @@ def create(sql: SqlClient, table: TableName) -> None:
     )
 
 
+def forget(sql: SqlClient, table: TableName) -> None:
+    """Forget all days, so that the next run reads every payload."""
+    sql.execute(f"DELETE FROM {progress_table(table).quoted}")  # noqa: S608 - quoted
+
+
 def unread_days(
     sql: SqlClient, source: Source, *, since: datetime | None, retained: datetime | None
 ) -> dict[date, int]:

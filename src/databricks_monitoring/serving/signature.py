@@ -105,7 +105,7 @@ def read_signature(client: WorkspaceClient, version: ModelVersion) -> Signature:
     Raises
     ------
     ConfigError
-        If the model has no signature, or one of tensors without column names.
+        If the model has no signature, or one without column names.
     """
     # MLflow takes a second to import, and most callers do not need it.
     import mlflow.artifacts  # noqa: PLC0415
@@ -134,14 +134,14 @@ def parse_signature(mlmodel: str, model: str) -> Signature:
     """
     found = (yaml.safe_load(mlmodel) or {}).get("signature") or {}
     inputs = json.loads(found.get("inputs") or "[]")
-    if not inputs or not all(column.get("name") for column in inputs):
-        given = "unnamed tensors" if inputs else "none"
+    if not inputs or not all(_name(column) for column in inputs):
+        given = "tensors, lists or objects without names" if inputs else "none"
         raise ConfigError(
             f"Model {model}: its signature has {given} for inputs, but a monitored table needs named "
             "columns. Log the model with a data frame as input example."
         )
     return Signature(
-        tuple(InputColumn(column["name"], _sql_type(column)) for column in inputs),
+        tuple(InputColumn(_name(column), _sql_type(column)) for column in inputs),
         **_answer(json.loads(found.get("outputs") or "[]")),
     )
 
@@ -164,12 +164,22 @@ def choose_fields(
     known = {field.name: field for field in signature.outputs}
     fields = [*named, *known]
     for key, wanted in (("prediction_field", prediction_field), ("probability_field", probability_field)):
-        if wanted is not None and fields and wanted not in fields:
+        if wanted is not None and wanted != WHOLE_ANSWER and fields and wanted not in fields:
             raise ConfigError(
                 f"inference_table_config.{key}: the answers of model {model} have no field {wanted!r}. "
                 f"They have {', '.join(map(repr, fields))}."
             )
     changed = signature
+    if probability_field == WHOLE_ANSWER:
+        # Every field is the probability of the class that it is called like.
+        changed = signature = replace(
+            signature,
+            problem_type="classification",
+            prediction_field=None,
+            prediction_type="STRING",
+            outputs=(),
+            probability_field=WHOLE_ANSWER,
+        )
     if prediction_field is not None and prediction_field != signature.prediction_field:
         kind = known[prediction_field].sql_type if prediction_field in known else None
         left = [field for field in changed.outputs if field.name != prediction_field]
@@ -200,10 +210,10 @@ class _Answer(TypedDict):
 
 
 def _answer(outputs: list[dict[str, Any]]) -> _Answer:
-    named = [column for column in outputs if column.get("name")]
-    if not named:
+    fields = {_name(column): column for column in outputs if _name(column)}
+    if not fields:
         return _unnamed(outputs[0] if outputs else {})
-    fields = {str(column["name"]): column for column in named}
+    fields = _of_one_row(fields)
     folded = {name.lower(): name for name in reversed(fields)}
     scores = next(
         (folded[name] for name in _PROBABILITY_FIELDS if name in folded and _is_nested(fields[folded[name]])),
@@ -228,10 +238,35 @@ def _answer(outputs: list[dict[str, Any]]) -> _Answer:
     }
 
 
+def _name(column: dict[str, Any]) -> str:
+    """Return a column's name, which is a number where a DataFrame had no names; empty if it has none."""
+    name = column.get("name")
+    return "" if name is None else str(name)
+
+
+def _of_one_row(fields: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the fields of one prediction, also where the answer is an object of lists.
+
+    A signature does not tell a list of objects from an object of lists. If all fields are lists, also the one
+    that is called a prediction, which is seldom a list in itself, each list has an element for every row.
+    """
+    lists = all(column.get("type") == "array" for column in fields.values())
+    if not lists or not any(name.lower() in _PREDICTION_FIELDS for name in fields):
+        return fields
+    return {name: {"name": name, **_items(column)} for name, column in fields.items()}
+
+
+def _items(column: dict[str, Any]) -> dict[str, Any]:
+    items = column.get("items")
+    return items if isinstance(items, dict) else {}
+
+
 def _unnamed(column: dict[str, Any]) -> _Answer:
     shape = column.get("tensor-spec", {}).get("shape") or []
     several = len(shape) == _MATRIX and shape[1] != 1
     kind = _tensor_type(column) if column.get("type") == "tensor" else _sql_type(column)
+    if column.get("type") == "array":
+        several, kind = True, _sql_type(_items(column))
     scores = several and _problem(kind) == "regression"
     return {
         "problem_type": "classification" if scores else _problem(kind),

@@ -13,9 +13,10 @@ from databricks_monitoring.errors import ValidationFailedError
 from databricks_monitoring.serving import logged_traffic as traffic
 from databricks_monitoring.serving.baseline_match import baseline_findings
 from databricks_monitoring.serving.endpoint_config import payload_log
-from databricks_monitoring.serving.inference_table import payload_of, quarantine_table
+from databricks_monitoring.serving.inference_table import payload_of, quarantine_table, retained_since
 from databricks_monitoring.serving.label_delay import delay_of
 from databricks_monitoring.serving.payload_sql import REASONS, RESERVED_COLUMNS, UNCASTABLE
+from databricks_monitoring.serving.progress import Source
 from databricks_monitoring.unity_catalog import column_names, find_table, require_table
 
 if TYPE_CHECKING:
@@ -83,9 +84,10 @@ def inspect_inference_table(
     payload = payload_of(info)
     endpoint = endpoint_of(client, payload)
     payload_info = find_table(client, payload)
+    of_payloads = _payload_faults(payload_info, payload, endpoint)
     faults = [
         *_table_faults(info),
-        *_payload_faults(payload_info, payload),
+        *of_payloads,
         *_endpoint_faults(endpoint, payload),
     ]
     quarantine = find_table(client, quarantine_table(table))
@@ -102,13 +104,14 @@ def inspect_inference_table(
         "endpoint": str(endpoint.name) if endpoint else "none",
     }
     found = Inspection(table, facts, faults, [])
-    if payload_info is not None and quarantine is not None and not _payload_faults(payload_info, payload):
+    if payload_info is not None and quarantine is not None and not of_payloads:
         _judge_traffic(SqlClient(client), found, info, payload_info, endpoint, max_delay)
     return found
 
 
 def endpoint_of(client: WorkspaceClient, payload: TableName) -> ServingEndpointDetailed | None:
-    """Return the endpoint that logs, or last logged, to a payload table."""
+    """Return an endpoint that logs to a payload table; if there is none, one that did so last."""
+    former = None
     for listed in client.serving_endpoints.list():
         if listed.ai_gateway is None:
             continue
@@ -117,9 +120,12 @@ def endpoint_of(client: WorkspaceClient, payload: TableName) -> ServingEndpointD
         except NotFound:
             continue  # deleted in between
         log = payload_log(endpoint)
-        if log is not None and str(log.table).lower() == str(payload).lower():
+        if log is None or str(log.table).lower() != str(payload).lower():
+            continue
+        if log.enabled:
             return endpoint
-    return None
+        former = former or endpoint
+    return former
 
 
 def _judge_traffic(  # noqa: PLR0917 - everything that was looked up
@@ -143,7 +149,7 @@ def _judge_traffic(  # noqa: PLR0917 - everything that was looked up
             "within an hour"
         )
         return
-    rows = traffic.in_rows(sql, found.table, payload, columns, due_before=now - (delay or timedelta()))
+    rows = traffic.in_rows(sql, found.table, due_before=now - (delay or timedelta()))
     kept = traffic.quarantined(sql, quarantine_table(found.table), since=since)
     found.facts["requests"] = f"{asked.total:,}, the newest {_moment(asked.newest)}"
     found.facts["rows"] = f"{rows.total:,}" + (f", the newest {_moment(rows.newest)}" if rows.newest else "")
@@ -155,7 +161,9 @@ def _judge_traffic(  # noqa: PLR0917 - everything that was looked up
             "is the table of labels filled, and do its keys match?"
         )
     _judge_requests(found, asked, kept, since)
-    _judge_delay(found, rows, now, max_delay)
+    source = Source(found.table, payload, tuple(columns), quarantine_table(found.table))
+    waiting = traffic.oldest_waiting(sql, source, retained=retained_since(info))
+    _judge_delay(found, waiting, now, max_delay)
     _judge_quarantine(sql, found, asked, kept, since)
     errors, warnings = baseline_findings(sql, info, rows.newest)
     found.faults.extend(errors)
@@ -181,12 +189,12 @@ def _judge_requests(
         found.warnings.append(f"no request since {_moment(since)}; the newest is of {_moment(asked.newest)}")
 
 
-def _judge_delay(found: Inspection, rows: traffic.InRows, now: datetime, max_delay: timedelta) -> None:
-    if rows.oldest_waiting is None or now - rows.oldest_waiting <= max_delay:
+def _judge_delay(found: Inspection, waiting: datetime | None, now: datetime, max_delay: timedelta) -> None:
+    if waiting is None or now - waiting <= max_delay:
         return
-    minutes = int((now - rows.oldest_waiting) / timedelta(minutes=1))
+    minutes = int((now - waiting) / timedelta(minutes=1))
     found.faults.append(
-        f"late by {minutes:,} minutes: a request of {_moment(rows.oldest_waiting)} is logged and not "
+        f"late by {minutes:,} minutes: a request of {_moment(waiting)} is logged and not "
         f"unpacked yet, and at most {max_delay / timedelta(minutes=1):,.0f} minutes are expected. Is the job "
         "refresh_all_monitors running?"
     )
@@ -259,9 +267,18 @@ def _table_faults(info: TableInfo) -> list[str]:
     return faults
 
 
-def _payload_faults(info: TableInfo | None, payload: TableName) -> list[str]:
+def _payload_faults(
+    info: TableInfo | None, payload: TableName, endpoint: ServingEndpointDetailed | None
+) -> list[str]:
+    if info is None and endpoint is not None and not _endpoint_faults(endpoint, payload):
+        words = (
+            f"the payload table {payload} does not exist, although endpoint {endpoint.name} logs to it; it "
+            "was dropped or renamed, or is not made yet. If it does not appear within minutes, disable the "
+            "endpoint's inference table and enable it again"
+        )
+        return [words]
     if info is None:
-        return [f"the payload table {payload} does not exist yet; the endpoint makes it when logging is on"]
+        return [f"the payload table {payload} does not exist; the endpoint makes it when logging is on"]
     existing = {name.lower() for name in column_names(info)}
     missing = [name for name in _PAYLOAD_COLUMNS if name not in existing]
     if not existing.intersection(_TIME_COLUMNS):

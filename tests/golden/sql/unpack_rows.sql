@@ -124,13 +124,13 @@ USING (
     request_time AS `timestamp`,
     model_id AS `model_id`,
     try_cast(record['Height'] AS DOUBLE) AS `Height`,
-    coalesce(try_cast(record['Teams'] AS BIGINT), CASE WHEN try_cast(record['Teams'] AS DOUBLE) = floor(try_cast(record['Teams'] AS DOUBLE)) THEN try_cast(try_cast(record['Teams'] AS DOUBLE) AS BIGINT) END) AS `Teams`,
+    coalesce(try_cast(record['Teams'] AS BIGINT), CASE WHEN try_cast(record['Teams'] AS DOUBLE) % 1 = 0 THEN try_cast(try_cast(record['Teams'] AS DOUBLE) AS BIGINT) END) AS `Teams`,
     coalesce(try_cast(record['Magic'] AS BOOLEAN), CASE try_cast(record['Magic'] AS DOUBLE) WHEN 1 THEN true WHEN 0 THEN false END) AS `Magic`,
     record['it\'s `odd`'] AS `it's ``odd```,
-    coalesce(try_cast(record['since'] AS TIMESTAMP), timestamp_millis(try_cast(record['since'] AS BIGINT))) AS `since`,
+    coalesce(CASE WHEN year(try_cast(record['since'] AS TIMESTAMP)) BETWEEN 1 AND 9999 THEN try_cast(record['since'] AS TIMESTAMP) END, timestamp_millis(CASE WHEN try_cast(record['since'] AS BIGINT) BETWEEN -62135596800000 AND 253402300799999 THEN try_cast(record['since'] AS BIGINT) END)) AS `since`,
     CASE WHEN answer LIKE '{%' THEN get_json_object(answer, '$.prediction') WHEN answer LIKE '[%' AND size(from_json(answer, 'ARRAY<STRING>')) = 1 THEN get(from_json(answer, 'ARRAY<STRING>'), 0) ELSE answer END AS `prediction`,
     try_cast(CASE WHEN answer LIKE '{%' THEN get_json_object(answer, '$[\'the score\']') END AS DOUBLE) AS `score`,
-    CASE WHEN get_json_object(answer, '$.probabilities') LIKE '{%' THEN from_json(get_json_object(answer, '$.probabilities'), 'MAP<STRING,DOUBLE>') WHEN get_json_object(answer, '$.probabilities') LIKE '[%' AND size(from_json(get_json_object(answer, '$.probabilities'), 'ARRAY<DOUBLE>')) > 1 THEN map_from_arrays(CASE WHEN size(from_json(get_json_object(answer, '$.probabilities'), 'ARRAY<DOUBLE>')) = 2 THEN array('no', 'yes') ELSE transform(sequence(0, size(from_json(get_json_object(answer, '$.probabilities'), 'ARRAY<DOUBLE>')) - 1), i -> CAST(i AS STRING)) END, from_json(get_json_object(answer, '$.probabilities'), 'ARRAY<DOUBLE>')) END AS `prediction_proba`,
+    CASE WHEN get_json_object(answer, '$.probabilities') LIKE '{%' THEN CASE WHEN map_keys(from_json(get_json_object(answer, '$.probabilities'), 'MAP<STRING,DOUBLE>')) = array('0', '1') THEN map_from_arrays(array('no', 'yes'), map_values(from_json(get_json_object(answer, '$.probabilities'), 'MAP<STRING,DOUBLE>'))) ELSE from_json(get_json_object(answer, '$.probabilities'), 'MAP<STRING,DOUBLE>') END WHEN get_json_object(answer, '$.probabilities') LIKE '[%' AND size(from_json(get_json_object(answer, '$.probabilities'), 'ARRAY<DOUBLE>')) > 1 THEN map_from_arrays(CASE WHEN size(from_json(get_json_object(answer, '$.probabilities'), 'ARRAY<DOUBLE>')) = 2 THEN array('no', 'yes') ELSE transform(sequence(0, size(from_json(get_json_object(answer, '$.probabilities'), 'ARRAY<DOUBLE>')) - 1), i -> CAST(i AS STRING)) END, from_json(get_json_object(answer, '$.probabilities'), 'ARRAY<DOUBLE>')) END AS `prediction_proba`,
     CAST(NULL AS STRING) AS `label`
   FROM exploded
 ) AS s

@@ -117,11 +117,11 @@ USING (
     request_time AS `timestamp`,
     model_id AS `model_id`,
     try_cast(record['Height'] AS DOUBLE) AS `Height`,
-    coalesce(try_cast(record['Teams'] AS BIGINT), CASE WHEN try_cast(record['Teams'] AS DOUBLE) = floor(try_cast(record['Teams'] AS DOUBLE)) THEN try_cast(try_cast(record['Teams'] AS DOUBLE) AS BIGINT) END) AS `Teams`,
+    coalesce(try_cast(record['Teams'] AS BIGINT), CASE WHEN try_cast(record['Teams'] AS DOUBLE) % 1 = 0 THEN try_cast(try_cast(record['Teams'] AS DOUBLE) AS BIGINT) END) AS `Teams`,
     coalesce(try_cast(record['Magic'] AS BOOLEAN), CASE try_cast(record['Magic'] AS DOUBLE) WHEN 1 THEN true WHEN 0 THEN false END) AS `Magic`,
     record['it\'s `odd`'] AS `it's ``odd```,
-    coalesce(try_cast(record['since'] AS TIMESTAMP), timestamp_millis(try_cast(record['since'] AS BIGINT))) AS `since`,
-    try_cast(CASE WHEN answer LIKE '[%' AND size(from_json(answer, 'ARRAY<STRING>')) = 1 THEN get(from_json(answer, 'ARRAY<STRING>'), 0) ELSE answer END AS DOUBLE) AS `prediction`,
+    coalesce(CASE WHEN year(try_cast(record['since'] AS TIMESTAMP)) BETWEEN 1 AND 9999 THEN try_cast(record['since'] AS TIMESTAMP) END, timestamp_millis(CASE WHEN try_cast(record['since'] AS BIGINT) BETWEEN -62135596800000 AND 253402300799999 THEN try_cast(record['since'] AS BIGINT) END)) AS `since`,
+    try_cast(CASE WHEN answer LIKE '{%' AND size(map_values(from_json(answer, 'MAP<STRING,STRING>'))) = 1 THEN get(map_values(from_json(answer, 'MAP<STRING,STRING>')), 0) WHEN answer LIKE '[%' AND size(from_json(answer, 'ARRAY<STRING>')) = 1 THEN get(from_json(answer, 'ARRAY<STRING>'), 0) ELSE answer END AS DOUBLE) AS `prediction`,
     CAST(NULL AS DOUBLE) AS `label`
   FROM exploded
 ) AS s

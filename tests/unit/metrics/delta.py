@@ -94,7 +94,7 @@ class Monitored:
     def query(self, sql: str) -> list[dict[str, Any]]:
         connection: duckdb.DuckDBPyConnection = connect()
         for name in ("profile", "drift"):
-            connection.execute(f"CREATE VIEW {name} AS {delta_scan.scan(self.delta(name))}")
+            connection.execute(f"CREATE TEMP VIEW {name} AS {delta_scan.scan(self.delta(name))}")
         found: list[dict[str, Any]] = connection.sql(sql).to_arrow_table().to_pylist()
         return found
 

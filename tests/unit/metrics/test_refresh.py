@@ -85,6 +85,47 @@ def test_every_column_of_every_window_has_a_row(monitored: Monitored) -> None:
     assert {cell["log_type"] for cell in monitored.query("SELECT log_type FROM profile")} == {"INPUT"}
 
 
+@pytest.mark.parametrize("slices", [(), ("h",)])
+def test_columns_may_be_called_as_what_queries_call_their_own(
+    tmp_path: Path, slices: tuple[str, ...]
+) -> None:
+    names = [
+        "s",
+        "h",
+        "v",
+        "start",
+        "end",
+        "count",
+        "window",
+        "k",
+        "n",
+        "x",
+        "t",
+        "0",
+        "1",
+        "micros",
+        ":table",
+    ]
+    schema = SCHEMA
+    for name in names:
+        schema = schema.append(pa.field(name, pa.string()))
+    monitored = Monitored(tmp_path, has_baseline=True)
+    definition = dataclasses.replace(LOG, slicing_exprs=slices)
+    monitored.append([row(n, 9) | dict.fromkeys(names, "b") for n in range(5)], to="baseline", schema=schema)
+    for number in (10, 11):
+        monitored.append([row(n, number) | dict.fromkeys(names, "a") for n in range(20)], schema=schema)
+        monitored.refresh(definition)
+    monitored.delta().update(updates={"label": "'yes'"}, predicate="row_id = 'r1'")
+    monitored.refresh(definition)
+    found = monitored.query(
+        "SELECT column_name, count(*) AS rows FROM profile WHERE log_type = 'INPUT' AND model_id = '*' "
+        "AND slice_key IS NULL GROUP BY ALL"
+    )
+    assert {cell["column_name"]: cell["rows"] for cell in found}.items() >= dict.fromkeys(
+        names[:-1], 2
+    ).items()
+
+
 def test_cells_of_a_window(monitored: Monitored) -> None:
     monitored.refresh()
     cells = {

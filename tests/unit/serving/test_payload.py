@@ -52,3 +52,22 @@ def test_an_unknown_key_names_the_nearest() -> None:
 def test_what_json_has_not_is_refused() -> None:
     with pytest.raises(InvalidValueError, match="JSON"):
         request_body({"inputs": [object()]}, client_request_id=None, params=None)
+
+
+def test_times_of_numpy_are_times_whatever_their_unit() -> None:
+    times = np.array(["2026-11-23T10:00", "NaT"], dtype="datetime64[ns]")
+    body = request_body(
+        {"inputs": {"t": times, "u": times[0], "v": pd.Series(times)}}, client_request_id=None, params=None
+    )
+    text = "2026-11-23T10:00:00.000000000"
+    assert body == {"inputs": {"t": [text, None], "u": text, "v": ["2026-11-23T10:00:00", None]}}
+
+
+def test_a_decimal_that_is_no_number_is_null() -> None:
+    body = request_body({"inputs": [Decimal("NaN")]}, client_request_id=None, params=None)
+    assert body == {"inputs": [None]}
+
+
+def test_no_rows_are_said_to_be_none() -> None:
+    with pytest.raises(InvalidValueError, match="no rows"):
+        request_body([], client_request_id=None, params=None)

@@ -125,3 +125,51 @@ def test_a_configuration_may_choose_the_fields() -> None:
 def test_probabilities_alone_tell_the_prediction() -> None:
     found = answering([{"type": "map", "values": {"type": "double"}, "name": "probabilities"}])
     assert (found.prediction_field, found.probability_field) == (None, "probabilities")
+
+
+def test_columns_may_be_numbers() -> None:
+    """A DataFrame without names has them, as input and as answer."""
+    numbered = [{"type": "double", "name": place, "required": True} for place in range(2)]
+    found = parse_signature(mlmodel(numbered, numbered), "c.s.m")
+    assert [item.name for item in found.inputs] == ["0", "1"]
+    assert (found.prediction_field, [item.name for item in found.outputs]) == ("0", ["1"])
+
+
+def lists(name: str | None, kind: str) -> dict[str, object]:
+    found: dict[str, object] = {"type": "array", "items": {"type": kind}, "required": True}
+    return found if name is None else {**found, "name": name}
+
+
+def test_lists_of_fractions_are_probabilities() -> None:
+    found = answering([lists(None, "double")])
+    assert (found.problem_type, found.probability_field) == ("classification", "$")
+    assert answering([lists(None, "string")]).probability_field is None
+
+
+def test_an_object_of_lists_has_the_types_of_their_elements() -> None:
+    found = answering([lists("score", "long"), lists("prediction", "double")])
+    assert (found.problem_type, found.prediction_field) == ("regression", "prediction")
+    assert [(item.name, item.sql_type) for item in found.outputs] == [("score", "BIGINT")]
+    kept = answering([lists("probabilities", "double"), column("prediction", "string")])
+    assert kept.probability_field == "probabilities"
+    alone = answering([lists("probabilities", "double")])
+    assert (alone.prediction_field, alone.probability_field) == (None, "probabilities")
+
+
+def test_every_field_may_be_the_probability_of_a_class() -> None:
+    found = answering([column("small", "double"), column("tall", "double")])
+    chosen = choose_fields(found, "c.s.m", prediction_field=None, probability_field="$")
+    assert (chosen.problem_type, chosen.prediction_field, chosen.outputs) == ("classification", None, ())
+    assert list(expected_columns(chosen, chosen.problem_type))[-3:] == [
+        "prediction", "prediction_proba", "label",
+    ]  # fmt: skip
+
+
+def test_a_field_finds_a_name_that_no_column_has() -> None:
+    text = mlmodel(
+        [column("x", "double"), column("output_x", "string")],
+        [column("prediction", "string"), column("x", "long")],
+    )
+    found = parse_signature(text, "c.s.m")
+    kinds = expected_columns(found, found.problem_type)
+    assert (kinds["x"], kinds["output_x"], kinds["output_output_x"]) == ("DOUBLE", "STRING", "BIGINT")

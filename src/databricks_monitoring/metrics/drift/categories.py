@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -32,8 +32,7 @@ class Frequencies:
     items: Mapping[str, int]
 
 
-@dataclass(frozen=True)
-class ItemLists:
+class ItemLists(NamedTuple):
     """What many profile rows know of categorical columns, one list of items after the other.
 
     Attributes
@@ -89,31 +88,24 @@ def aligned(current: Frequencies, comparison: Frequencies) -> tuple[Floats, Floa
         flat[:, 1],
     )
     found = np.empty((2, len(flat) + 1))
-    size = align(lists.codes, lists.times, lists.starts, lists.counts, 0, 1, found)
+    size = align(lists, 0, 1, found)
     return found[0, :size], found[1, :size]
 
 
 @compiled
-def align(
-    codes: Integers,
-    times: Integers,
-    starts: Integers,
-    counts: Integers,
-    current: int,
-    comparison: int,
-    found: Floats,
-) -> int:
-    """Write down the counts of `aligned` for two rows of `ItemLists`, and return over how many categories.
+def align(lists: ItemLists, current: int, comparison: int, found: Floats) -> int:
+    """Write down the counts of `aligned` for two rows, and return over how many categories.
 
     Parameters
     ----------
-    codes, times, starts, counts
-        See `ItemLists`.
+    lists
+        The items of all rows, in the same numbers.
     current, comparison
         The rows.
     found : ndarray, shape (2, at least one more than both lists together)
         Where the counts go, those of the current side first.
     """
+    counts, starts, codes, times = lists
     a, b, size = starts[current], starts[comparison], 0
     while a < starts[current + 1] or b < starts[comparison + 1]:
         mine = b == starts[comparison + 1] or (a < starts[current + 1] and codes[a] <= codes[b])
@@ -130,17 +122,17 @@ def align(
 @compiled
 def _rest(mine: Floats, theirs: Floats, count: int, their_count: int, cut: bool) -> float:  # noqa: FBT001
     """Return how many values are not listed, after giving items that only the other side lists their part."""
-    rest = max(0.0, count - mine.sum())
+    rest = max(0.0, count - float(mine.sum()))
     if rest == 0 or not cut:
         return rest
     least = rest
     for listed in mine:
         if listed > 0:
-            least = min(least, listed)
+            least = min(least, float(listed))
     given = 0.0
     for at in range(len(mine)):
         if mine[at] == 0:
-            given += min(theirs[at] / their_count * count, least)
+            given += min(float(theirs[at]) / their_count * count, least)
     scale = rest / given if given > rest else 1.0
     for at in range(len(mine)):
         # What the other side was given above stands where this one lists an item.

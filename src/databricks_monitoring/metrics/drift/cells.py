@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from databricks_monitoring.metrics.compiled import compiled
 from databricks_monitoring.metrics.conventions import QUANTILES
-from databricks_monitoring.metrics.drift.categories import align
+from databricks_monitoring.metrics.drift.categories import ItemLists, align
 from databricks_monitoring.metrics.drift.chi_squared import chi_squared_pvalues, chi_squared_statistic
 from databricks_monitoring.metrics.drift.deltas import deltas, non_null_columns_deltas
 from databricks_monitoring.metrics.drift.jensen_shannon import js_distance
@@ -31,6 +31,25 @@ if TYPE_CHECKING:
 
 Statistics = dict[str, "Floats"]
 """Statistics of some pairs, by name."""
+
+
+class _OfQuantiles(NamedTuple):
+    """Statistics of pairs of quantile arrays, to be filled in."""
+
+    ks_statistic: Floats
+    wasserstein: Floats
+    psi: Floats
+
+
+class _OfItems(NamedTuple):
+    """Statistics of pairs of lists of items, to be filled in."""
+
+    js: Floats
+    tv: Floats
+    l_infinity: Floats
+    chi_squared_statistic: Floats
+    categories: Integers
+
 
 _PAIRS_AT_ONCE = 500
 """Pairs that one thread compares before it takes the next ones."""
@@ -61,10 +80,11 @@ class Pairs:
 
 def warm_up() -> None:
     """Load what is compiled, or compile it if this machine never did: seconds, or ten times that."""
-    quantiles, rows, one = np.zeros((1, QUANTILES)), np.zeros(1, np.int64), np.ones(1, np.int64)
-    _compare_quantiles(quantiles, rows, rows, *(np.empty(1) for _ in range(3)))
-    lists = rows, one, np.arange(2), one
-    _compare_items(*lists, rows, rows, *(np.empty(1) for _ in range(4)), np.empty(1, np.int64))
+    rows, one, some = np.zeros(1, np.int64), np.ones(1, np.int64), np.empty(1)
+    _compare_quantiles(np.zeros((1, QUANTILES)), rows, rows, _OfQuantiles(some, some, some))
+    lists = ItemLists(one, np.arange(2), rows, one)
+    _compare_items(lists, rows, rows, _OfItems(some, some, some, some, one))
+    non_null_columns_deltas(lists, rows, rows, rows > 0)
     ks_pvalues(np.full(1, 0.5), one, one)
 
 
@@ -166,91 +186,57 @@ def _numeric(
     rows = np.unique(np.concatenate([current, comparison]))
     quantiles = profiles.quantiles.of(rows)
     mine, theirs = np.searchsorted(rows, current), np.searchsorted(rows, comparison)
-    statistic, pvalue, distance, index = (np.empty(len(current)) for _ in range(4))
+    found, pvalue = _OfQuantiles(*np.empty((3, len(current)))), np.empty(len(current))
 
     def compare(at: slice) -> None:
-        _compare_quantiles(quantiles, mine[at], theirs[at], statistic[at], distance[at], index[at])
-        pvalue[at] = ks_pvalues(statistic[at], numbers[current[at]], numbers[comparison[at]])
+        _compare_quantiles(quantiles, mine[at], theirs[at], _OfQuantiles(*(each[at] for each in found)))
+        pvalue[at] = ks_pvalues(found.ks_statistic[at], numbers[current[at]], numbers[comparison[at]])
 
     _in_blocks(len(current), threads, compare)
-    return {
-        "ks_statistic": statistic,
-        "ks_pvalue": pvalue,
-        "wasserstein": distance,
-        "psi": index,
-    }
+    return {**found._asdict(), "ks_pvalue": pvalue}
 
 
 @compiled
 def _compare_quantiles(
-    quantiles: Floats, current: Integers, comparison: Integers, ks: Floats, wasserstein: Floats, psi: Floats
+    quantiles: Floats, current: Integers, comparison: Integers, found: _OfQuantiles
 ) -> None:
-    """Fill in the statistics of pairs of rows of quantiles."""
+    """Compare pairs of rows of quantiles."""
     for pair in range(len(current)):
         mine, theirs = quantiles[current[pair]], quantiles[comparison[pair]]
-        ks[pair] = ks_statistic(mine, theirs)
-        wasserstein[pair] = wasserstein_distance(mine, theirs)
-        psi[pair] = population_stability_index(mine, theirs)
+        found.ks_statistic[pair] = ks_statistic(mine, theirs)
+        found.wasserstein[pair] = wasserstein_distance(mine, theirs)
+        found.psi[pair] = population_stability_index(mine, theirs)
 
 
 def _categorical(
     profiles: Profiles, current: Integers, comparison: Integers, threads: Executor | None
 ) -> Statistics:
-    items = profiles.items
-    js, tv, l_infinity, statistic = (np.empty(len(current)) for _ in range(4))
-    categories = np.empty(len(current), np.int64)
-    _in_blocks(
-        len(current),
-        threads,
-        lambda at: _compare_items(
-            items.codes,
-            items.times,
-            items.starts,
-            items.counts,
-            current[at],
-            comparison[at],
-            js[at],
-            tv[at],
-            l_infinity[at],
-            statistic[at],
-            categories[at],
-        ),
-    )
-    return {
-        "js": js,
-        "tv": tv,
-        "l_infinity": l_infinity,
-        "chi_squared_statistic": statistic,
-        "chi_squared_pvalue": chi_squared_pvalues(statistic, categories),
-    }
+    js, tv, l_infinity, statistic = np.empty((4, len(current)))
+    found = _OfItems(js, tv, l_infinity, statistic, np.empty(len(current), np.int64))
+
+    def compare(at: slice) -> None:
+        some = _OfItems(js[at], tv[at], l_infinity[at], statistic[at], found.categories[at])
+        _compare_items(profiles.items, current[at], comparison[at], some)
+
+    _in_blocks(len(current), threads, compare)
+    pvalues = chi_squared_pvalues(found.chi_squared_statistic, found.categories)
+    return {**found._asdict(), "chi_squared_pvalue": pvalues}
 
 
 @compiled
-def _compare_items(
-    codes: Integers,
-    times: Integers,
-    starts: Integers,
-    counts: Integers,
-    current: Integers,
-    comparison: Integers,
-    js: Floats,
-    tv: Floats,
-    l_infinity: Floats,
-    chi_squared: Floats,
-    categories: Integers,
-) -> None:
-    """Fill in the statistics of pairs of lists of items, given by their rows."""
+def _compare_items(lists: ItemLists, current: Integers, comparison: Integers, found: _OfItems) -> None:
+    """Compare pairs of lists of items, given by their rows."""
     longest = 0
-    for row in range(len(starts) - 1):
-        longest = max(longest, starts[row + 1] - starts[row])
-    found = np.empty((2, 2 * longest + 1))
+    for row in range(len(lists.starts) - 1):
+        longest = max(longest, lists.starts[row + 1] - lists.starts[row])
+    counts = np.empty((2, 2 * longest + 1))
     for pair in range(len(current)):
-        size = align(codes, times, starts, counts, current[pair], comparison[pair], found)
-        mine, theirs = found[0, :size], found[1, :size]
-        js[pair] = js_distance(mine, theirs)
-        tv[pair] = tv_distance(mine, theirs)
-        l_infinity[pair] = l_infinity_distance(mine, theirs)
-        chi_squared[pair], categories[pair] = chi_squared_statistic(mine, theirs)
+        size = align(lists, current[pair], comparison[pair], counts)
+        mine, theirs = counts[0, :size], counts[1, :size]
+        found.js[pair] = js_distance(mine, theirs)
+        found.tv[pair] = tv_distance(mine, theirs)
+        found.l_infinity[pair] = l_infinity_distance(mine, theirs)
+        found.chi_squared_statistic[pair], found.categories[pair] = chi_squared_statistic(mine, theirs)
 
 
 def _in_blocks(size: int, threads: Executor | None, work: Callable[[slice], None]) -> None:

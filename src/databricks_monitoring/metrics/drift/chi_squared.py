@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @compiled
 def chi_squared_statistic(current: Floats, comparison: Floats) -> tuple[float, int]:
-    """Return the statistic of `chi_squared_test`, NaN below two categories, and how many categories there are.
+    """Return the statistic of `chi_squared_test`, NaN below two categories, and how many there are.
 
     Parameters
     ----------

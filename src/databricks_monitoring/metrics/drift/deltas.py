@@ -53,35 +53,28 @@ def non_null_columns_deltas(
     known : ndarray, shape (pairs,)
         Pairs in which columns that occur 0 times on the current side do not count.
     """
-    added, missing = np.empty(len(current), np.int64), np.empty(len(current), np.int64)
-    _count_names(names.codes, names.times, names.starts, current, comparison, known, added, missing)
-    return added, missing
+    found = np.zeros((2, len(current)), np.int64)
+    _count_names(names, current, comparison, known, found)
+    return found[0], found[1]
 
 
 @compiled
 def _count_names(
-    codes: Integers,
-    times: Integers,
-    starts: Integers,
-    current: Integers,
-    comparison: Integers,
-    known: Flags,
-    added: Integers,
-    missing: Integers,
+    names: ItemLists, current: Integers, comparison: Integers, known: Flags, found: Integers
 ) -> None:
-    """Fill in how many names only the current and only the comparison's side of each pair lists."""
+    """Count the names that only the current side of each pair lists, and those that only the other does."""
+    _, starts, codes, times = names
     for pair in range(len(current)):
         now, now_end = starts[current[pair]], starts[current[pair] + 1]
         then, then_end = starts[comparison[pair]], starts[comparison[pair] + 1]
-        added[pair] = missing[pair] = 0
         while now < now_end or then < then_end:
             if now < now_end and known[pair] and times[now] == 0:
                 now += 1
             elif then == then_end or (now < now_end and codes[now] < codes[then]):
-                added[pair] += 1
+                found[0, pair] += 1
                 now += 1
             elif now == now_end or codes[then] < codes[now]:
-                missing[pair] += 1
+                found[1, pair] += 1
                 then += 1
             else:
                 now, then = now + 1, then + 1

@@ -76,12 +76,11 @@ def kolmogorov_survival(statistic: Floats, size: Integers) -> Floats:
     ``2 x sum_j b(j; n, x + j / n) / (x + j / n)`` with binomial probabilities b. The terms are a smooth bump
     that is flat at both ends, so the sum equals the integral over j, and that equals the trapezoid rule in
     ``log(j / (n - n x - j))``, both up to less than rounding. Where they are not flat, for n up to 140 (there
-    from 4) and for x from a half, the sum itself, for n from 501 by
-    `scipy.special.smirnov`. Elsewhere 1 minus the expansion of Pelz and Good to ``n^-1.5``,
-    with the coefficients that SciPy has. For n up to 140 and for ``n x^1.5 < 1.4`` Durbin's exact
-    ``n! / n^n (H^n)[k, k]``, by products of the matrix H with a vector. For ``n x <= 1`` the closed form
-    ``1 - n! (2 x - 1 / n)^n``. All of this agrees with `scipy.stats.kstwo` to at least ten digits of p or of
-    1 - p.
+    from 4) and for x from a half, the sum itself, for n from 501 by `scipy.special.smirnov`. Elsewhere 1
+    minus the expansion of Pelz and Good to ``n^-1.5``, with the coefficients that SciPy has. For n up to 140
+    and for ``n x^1.5 < 1.4`` Durbin's exact ``n! / n^n (H^n)[k, k]``, by products of the matrix H with a
+    vector. For ``n x <= 1`` the closed form ``1 - n! (2 x - 1 / n)^n``. All of this agrees with
+    `scipy.stats.kstwo` to at least ten digits of p or of 1 - p.
 
     References
     ----------
@@ -124,18 +123,21 @@ def _survival(x: float, n: float) -> float:
     squared = n * x * x
     expanded = n >= _EXPANDED_FROM
     if squared <= _CERTAIN_TO or n * x <= _HALF:
-        return 1.0
-    if x >= 1 or (expanded and squared >= _TAIL_TO):
-        return 0.0
-    if n * x <= 1:
-        return 1 - math.exp(math.lgamma(n + 1) + n * math.log(2 * x - 1 / n))
-    if x >= _HALF or squared >= (_TAIL_FROM if expanded else _SMALL_TAIL_FROM):
+        found = 1.0
+    elif x >= 1 or (expanded and squared >= _TAIL_TO):
+        found = 0.0
+    elif n * x <= 1:
+        found = 1 - math.exp(math.lgamma(n + 1) + n * math.log(2 * x - 1 / n))
+    elif x >= _HALF or squared >= (_TAIL_FROM if expanded else _SMALL_TAIL_FROM):
         if expanded and n * x * (1 - 2 * x) >= _FAR_FROM_EDGE:
-            return _integrated_tail(x, n)
-        return _summed_tail(x, n) if n <= _SUMMED_UP_TO else math.nan
-    if expanded and n * x**1.5 > _BODY_FROM:
-        return 1 - _body(x, n)
-    return 1 - _by_matrix(x, n)
+            found = _integrated_tail(x, n)
+        else:
+            found = _summed_tail(x, n) if n <= _SUMMED_UP_TO else math.nan
+    elif expanded and n * x**1.5 > _BODY_FROM:
+        found = 1 - _body(x, n)
+    else:
+        found = 1 - _by_matrix(x, n)
+    return found
 
 
 @compiled
@@ -232,7 +234,7 @@ def _body(x: float, n: float) -> float:
         more3 += (3 * z2 - pi2 * square) * power
     more2 *= pi2 * root / 36
     more3 *= pi2 * root / 216
-    return (
+    return float(
         order0 * q * root / z
         + order1 * q * root / (6 * z4) / n**0.5
         + (order2 * q * root / (72 * z6 * z) - more2 / (z2 * z)) / n
@@ -244,8 +246,8 @@ def _body(x: float, n: float) -> float:
 def _by_matrix(x: float, n: float) -> float:
     """Return the distribution function as ``n! / n^n (H^n)[k, k]``, H being Durbin's matrix of 2 k - 1 rows.
 
-    H has ``1 / (i - j + 1)!`` in row i and column j, but for its first column and its last row. It is the same
-    when mirrored at its other diagonal, so half of the products are those of the other half backwards.
+    H has ``1 / (i - j + 1)!`` in row i and column j, but for its first column and its last row. It is the
+    same when mirrored at its other diagonal, so half of the products are those of the other half backwards.
     """
     k = int(n * x) + 1
     h = k - n * x
@@ -279,4 +281,4 @@ def _by_matrix(x: float, n: float) -> float:
     found = 0.0
     for i in range(m):
         found += vector[i] * other[m - 1 - i]
-    return found * math.sqrt(2 * math.pi * n) * math.exp(_stirling_error(n))
+    return float(found * math.sqrt(2 * math.pi * n) * math.exp(_stirling_error(n)))

@@ -49,7 +49,7 @@ def population_stability_index(current: Floats, comparison: Floats, bins: int = 
     """
     n, m = len(current), len(comparison)
     index = 0.0
-    counted_n = counted_m = 0
+    counted_n = counted_m = np.intp(0)
     for decile in range(1, bins):
         edge = _edge(comparison, decile, bins)
         again = decile > 1 and edge == _edge(comparison, decile - 1, bins)

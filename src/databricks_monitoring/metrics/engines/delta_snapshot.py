@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
+import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
@@ -16,6 +17,7 @@ from databricks_monitoring.metrics.columns import columns_of
 from databricks_monitoring.metrics.engines import delta_scan
 from databricks_monitoring.metrics.engines.duckdb import MICROS, DuckDBEngine
 from databricks_monitoring.metrics.plan import Change
+from databricks_monitoring.metrics.windows import NO_TIME_FROM, microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -119,8 +121,12 @@ class DeltaSnapshot(DuckDBEngine):
         self, calendar: Calendar, removed: Sequence[str], added: Sequence[str], late_before: int | None
     ) -> tuple[list[int], dict[int, int]]:
         """Return the windows whose rows differ between two sets of files, and the late rows among these."""
-        old, new = self.fingerprints(calendar, removed), self.fingerprints(calendar, added)
-        differing = sorted(start for start in old.keys() | new.keys() if old.get(start) != new.get(start))
+        if removed:
+            old, new = self.fingerprints(calendar, removed), self.fingerprints(calendar, added)
+            differing = sorted(start for start in old.keys() | new.keys() if old.get(start) != new.get(start))
+        else:
+            # Where rows only came, each changes its window.
+            differing = sorted(self._counted(calendar, added))
         late = late_before is not None and any(start < late_before for start in differing)
         return differing, self.new_rows(calendar, removed, added, late_before or 0) if late else {}
 
@@ -141,9 +147,31 @@ class DeltaSnapshot(DuckDBEngine):
             return {}
         rows = self.connection.sql(
             f"SELECT {calendar.start_sql(MICROS)} AS s, count(*) FROM ({self._of_files(files)}){self.timed} "  # noqa: S608
-            "GROUP BY s"
+            "GROUP BY 1"
         ).fetchall()
         return {int(start): int(count) for start, count in rows}
+
+    def unreadable_times(self) -> int:
+        """Return the number of rows whose time is NULL or none of a calendar's, from the log if it knows."""
+        known = self._unreadable_by_log()
+        return super().unreadable_times() if known is None else known
+
+    def _unreadable_by_log(self) -> int | None:
+        column = self.columns.get(self._timestamp or "")
+        # With a dot in its name a column's statistics could be those of a part of another one.
+        if column is None or column.data_type != "timestamp" or "." in column.name:
+            return None
+        statistics = pa.table(self._table.get_add_actions(flatten=True))
+        names = ["num_records", f"null_count.{column.name}", f"max.{column.name}"]
+        if not set(names) <= set(statistics.column_names):
+            return None
+        rows, nulls, latest = (statistics.column(name).to_pylist() for name in names)
+        for count, without, last in zip(rows, nulls, latest, strict=True):
+            if without is None or (last is None and without != count):
+                return None
+            if last is not None and microseconds(last) >= NO_TIME_FROM:
+                return None
+        return int(sum(nulls))
 
     def _of_files(self, files: Sequence[str]) -> str:
         return self.with_micros(delta_scan.scan(self._table, files=files))
@@ -159,7 +187,7 @@ class DeltaSnapshot(DuckDBEngine):
         names = ", ".join(delta_scan.quoted(name) for name in self.columns)
         rows = self.connection.sql(
             f"SELECT {calendar.start_sql(MICROS)} AS s, count(*), sum(CAST(hash({names}) AS HUGEINT)) "  # noqa: S608
-            f"FROM ({self._of_files(files)}){self.timed} GROUP BY s"
+            f"FROM ({self._of_files(files)}){self.timed} GROUP BY 1"
         ).fetchall()
         return {int(start): Fingerprint(int(count), int(hashes)) for start, count, hashes in rows}
 

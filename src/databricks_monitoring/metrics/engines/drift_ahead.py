@@ -1,4 +1,4 @@
-"""Drift rows that are made of profile rows while these are written, so that nothing is read again for them."""
+"""Drift rows that are made of profile rows while these are written, so that nothing is read for them."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ class DriftAhead:
         self._made: list[tuple[str | None, Windows]] = []
 
     def of_baseline(self, batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> None:
-        """Take the profile rows of the baseline, which come before all windows; none if there is no baseline."""
+        """Take the profile rows of the baseline, which come before all windows; none without a baseline."""
         table = self._read(pa.Table.from_batches(batches, schema=schema))
         self._rows = DriftRows(self._wanted.definition, self._wanted.custom, self._schema, table)
 
     def of_windows(
         self, granularity: str | None, starts: Sequence[int], batches: Sequence[pa.RecordBatch]
     ) -> None:
-        """Take the profile rows of some windows, in the order of time, and have the drift rows of these made.
+        """Take the profile rows of some windows, in the order of time, and have their drift rows made.
 
         They are made in a thread of their own, those of one call at a time.
         """

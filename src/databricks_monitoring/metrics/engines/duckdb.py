@@ -159,7 +159,7 @@ class DuckDBEngine:
         self._micros = micros_sql(columns[timestamp_column]) if timestamp_column else None
         self._timestamp = timestamp_column
         self._since = since
-        self._counted: dict[Calendar, Mapping[int, int]] = {}
+        self._window_counts: dict[Calendar, Mapping[int, int]] = {}
 
     @cached_property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -250,13 +250,13 @@ class DuckDBEngine:
 
     def window_counts(self, calendar: Calendar) -> Mapping[int, int]:
         """Return the number of rows of every window that has rows, by the window's start, ascending."""
-        if calendar not in self._counted:
+        if calendar not in self._window_counts:
             rows = self.connection.sql(
                 f"SELECT {calendar.start_sql(MICROS)} AS s, count(*) FROM {_ROWS}{self.timed} "  # noqa: S608
-                "GROUP BY s ORDER BY s"
+                "GROUP BY 1 ORDER BY 1"
             ).fetchall()
-            self._counted[calendar] = {int(start): int(count) for start, count in rows}
-        return self._counted[calendar]
+            self._window_counts[calendar] = {int(start): int(count) for start, count in rows}
+        return self._window_counts[calendar]
 
     def read(self, projections: Mapping[str, str], span: tuple[int, int] | None = None) -> Rows:
         """Return projections of the rows of a time span, or of all rows.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from databricks_monitoring.metrics.engines.duckdb import DuckDBEngine
     from databricks_monitoring.metrics.groups import Partition
     from databricks_monitoring.metrics.profile.cells import Arrays, Cells
-    from databricks_monitoring.metrics.profile.window import Place
+    from databricks_monitoring.metrics.profile.window import Order, Place
     from databricks_monitoring.metrics.schema_comparison import SchemaComparison
     from databricks_monitoring.metrics.slices import Slicing
     from databricks_monitoring.metrics.windows import Calendar
@@ -306,7 +306,8 @@ class ProfileRows:
 
     def _layout(self, read: Rows, batch: Batch, calendar: Calendar | None) -> Layout:
         if calendar is None or read.micros is None:
-            order, bounds = slice(0, read.count), np.array([0, read.count], dtype=np.intp)
+            order: Order = slice(0, read.count)
+            bounds = np.array([0, read.count], dtype=np.intp)
         else:
             starts = np.array(batch.starts, dtype=np.int64)
             # Rows lie in no other windows: a batch's span has no other window with rows.

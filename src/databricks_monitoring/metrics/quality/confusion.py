@@ -117,7 +117,7 @@ def _counted(names: Sequence[str], pairs: Integers, groups: int) -> list[Confusi
 
 
 def _confusion(names: Sequence[str], predicted: Integers, labelled: Integers, counts: Integers) -> Confusion:
-    """Return a confusion from how often each pair occurs of classes that are numbered from 1, NULL being 0."""
+    """Return a confusion from how often each pair of classes occurs; they are numbered from 1, NULL is 0."""
     used = sorted({*predicted.tolist(), *labelled.tolist()} - {0})
     place = dict(zip(used, range(len(used)), strict=True))
     matrix = np.zeros((len(used), len(used)), np.int64)
