@@ -23,7 +23,7 @@ from databricks_monitoring.metrics.quality.table_row import binary_classes
 from databricks_monitoring.metrics.refresh_lock import only_refresh
 from databricks_monitoring.metrics.retention import Retention, retained_since
 from databricks_monitoring.metrics.rows_to_replace import RowsToReplace
-from databricks_monitoring.metrics.schema_comparison import SchemaComparison
+from databricks_monitoring.metrics.schema_comparison import SchemaComparison, fingerprint
 from databricks_monitoring.metrics.windows import Calendar, Window, microseconds, moment
 
 if TYPE_CHECKING:
@@ -269,6 +269,8 @@ class _Refresh(Generic[SourceType, TableType]):
         state: State = {
             "primary": self.primary.identity,
             "primary_version": self.primary.version,
+            # Files that stay as they are may have rows of other columns or types than before.
+            "primary_schema": fingerprint(self.primary.columns),
             "baseline": self.baseline.identity if self.baseline else None,
             "baseline_version": self.baseline.version if self.baseline else None,
             # What is said of every window's schema hangs on it.
@@ -286,9 +288,8 @@ class _Refresh(Generic[SourceType, TableType]):
     def _work(self, before: State | None) -> Work:
         """Compare what the latest refresh processed with what there is now."""
         state = self._state()
-        afresh = before is None or any(
-            before.get(name) != state[name] for name in ("primary", "definition", "since", "baseline_schema")
-        )
+        everywhere = ("primary", "primary_schema", "definition", "since", "baseline_schema")
+        afresh = before is None or any(before.get(name) != state[name] for name in everywhere)
         baseline = self.baseline is not None and (afresh or self._other_baseline(before or {}, state))
         dropped = self.baseline is None and before is not None and before.get("baseline") is not None
         if self.definition.kind == "snapshot":
