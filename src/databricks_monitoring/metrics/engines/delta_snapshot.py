@@ -141,7 +141,7 @@ class DeltaSnapshot(DuckDBEngine):
             return {}
         rows = self.connection.sql(
             f"SELECT {calendar.start_sql(MICROS)} AS s, count(*) FROM ({self._of_files(files)}){self.timed} "  # noqa: S608
-            "GROUP BY s"
+            "GROUP BY 1"
         ).fetchall()
         return {int(start): int(count) for start, count in rows}
 
@@ -159,7 +159,7 @@ class DeltaSnapshot(DuckDBEngine):
         names = ", ".join(delta_scan.quoted(name) for name in self.columns)
         rows = self.connection.sql(
             f"SELECT {calendar.start_sql(MICROS)} AS s, count(*), sum(CAST(hash({names}) AS HUGEINT)) "  # noqa: S608
-            f"FROM ({self._of_files(files)}){self.timed} GROUP BY s"
+            f"FROM ({self._of_files(files)}){self.timed} GROUP BY 1"
         ).fetchall()
         return {int(start): Fingerprint(int(count), int(hashes)) for start, count, hashes in rows}
 

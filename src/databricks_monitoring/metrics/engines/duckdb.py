@@ -248,7 +248,7 @@ class DuckDBEngine:
         """Return the number of rows of every window that has rows, by the window's start, ascending."""
         rows = self.connection.sql(
             f"SELECT {calendar.start_sql(MICROS)} AS s, count(*) FROM {_ROWS}{self.timed} "  # noqa: S608
-            "GROUP BY s ORDER BY s"
+            "GROUP BY 1 ORDER BY 1"
         ).fetchall()
         return {int(start): int(count) for start, count in rows}
 
