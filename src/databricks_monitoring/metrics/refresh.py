@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Generic
 from databricks_monitoring.errors import ColumnNotFoundError, InvalidValueError
 from databricks_monitoring.metrics import conventions, tables
 from databricks_monitoring.metrics.columns import ColumnClass
-from databricks_monitoring.metrics.custom import Derived, DriftMetrics, aggregates
+from databricks_monitoring.metrics.custom import Derived, DriftMetrics, aggregates, aggregates_of_baseline
 from databricks_monitoring.metrics.definition import MonitorDefinition, check_columns
 from databricks_monitoring.metrics.drift.rows import compared_with
 from databricks_monitoring.metrics.engines.protocol import Drifting, Profiling, SourceType, TableType, Written
@@ -389,11 +389,8 @@ class _Refresh(Generic[SourceType, TableType]):
             for name, column in baseline.columns.items()
             if name in self.primary.columns and name != self.definition.timestamp_column
         ]
-        try:
-            custom = aggregates(self.definition, baseline.columns)
-        except ColumnNotFoundError as error:
-            custom = []
-            self.notes.append(f"The baseline has no aggregate custom metrics: {error}")
+        custom, lacking = aggregates_of_baseline(self.definition, baseline.columns)
+        self.notes += lacking
         return Profiling(
             source=baseline,
             log_type="BASELINE",

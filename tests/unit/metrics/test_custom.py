@@ -134,7 +134,44 @@ def test_a_baseline_without_the_column_is_reported(tmp_path: Path) -> None:
     monitored.append(rows(6, 10))
     write_deltalake(str(tmp_path / "baseline"), pa.table({"city": ["Bern"]}))
     report = monitored.refresh(with_metrics(SQUARE))
-    assert "baseline has no aggregate custom metrics" in report.message
+    assert "The baseline has no custom metric squared_avg on age: " in report.message
+
+
+def test_a_baseline_has_the_metrics_that_it_can_have(tmp_path: Path) -> None:
+    monitored = Monitored(tmp_path, has_baseline=True)
+    monitored.append(rows(6, 10))
+    baseline = pa.table({"city": ["Bern"], "age": ["30"], "income": [5.0]})
+    write_deltalake(str(tmp_path / "baseline"), baseline)
+    definition = with_metrics(
+        CustomMetric("aggregate", "mean", ("age", "income"), "avg({{input_column}})", "double"),
+        CustomMetric("aggregate", "cities", (":table",), "count(DISTINCT city)", "bigint"),
+        CustomMetric("aggregate", "labels", (":table",), "count(label)", "bigint"),
+    )
+    report = monitored.refresh(definition)
+    for named in ("mean on age: Binder Error", "labels on :table: Column 'label' does not exist"):
+        assert f"The baseline has no custom metric {named}" in report.message
+    found = monitored.query(
+        "SELECT column_name, mean, cities, labels FROM profile WHERE log_type = 'BASELINE' "
+        "AND (mean IS NOT NULL OR cities IS NOT NULL OR labels IS NOT NULL) ORDER BY column_name"
+    )
+    assert [list(cell.values()) for cell in found] == [
+        [":table", None, 1, None],
+        ["income", 5.0, None, None],
+    ]
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("int", -1), ("bigint", -1), ("double", -1.75)])
+def test_a_whole_number_is_cut_off_as_by_a_cast(monitored: Monitored, kind: str, expected: object) -> None:
+    aggregate = CustomMetric("aggregate", "one", (":table",), "max(-1.75)", kind)
+    derived = CustomMetric("derived", "two", (":table",), "-1.75 * count / count", kind)
+    monitored.refresh(with_metrics(aggregate, derived))
+    [cell] = monitored.query("SELECT DISTINCT one, two FROM profile WHERE column_name = ':table'")
+    assert (cell["one"], cell["two"]) == (expected, expected)
+
+
+def test_a_slice_that_cannot_be_evaluated_is_named_alone(monitored: Monitored) -> None:
+    with pytest.raises(InvalidValueError, match=r"slicing_exprs: found 'city > 1', expected .*Cannot compare"):
+        monitored.refresh(dataclasses.replace(LOG, slicing_exprs=("city", "city > 1", "age > 1")))
 
 
 @pytest.mark.parametrize(

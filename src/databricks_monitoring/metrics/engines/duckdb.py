@@ -207,13 +207,14 @@ class DuckDBEngine:
         """
         texts = list(expressions)
         compiled = [row_expression(text, self.columns, f"slicing_exprs: {text!r}") for text in texts]
-        try:
-            types = self.types(compiled)
-        except duckdb.Error as error:
-            raise InvalidValueError(
-                "slicing_exprs", texts, f"expressions that can be evaluated: {error}"
-            ) from error
-        return [Slicing(*parts) for parts in zip(texts, compiled, types, strict=True)]
+        found = []
+        for text, sql in zip(texts, compiled, strict=True):
+            try:
+                found += [Slicing(text, sql, kind) for kind in self.types([sql])]
+            except duckdb.Error as error:
+                expected = f"an expression that can be evaluated: {error}"
+                raise InvalidValueError("slicing_exprs", text, expected) from error
+        return found
 
     def distinct_counts(self, expressions: Iterable[str]) -> list[int]:
         """Return about how many distinct values each expression has."""
