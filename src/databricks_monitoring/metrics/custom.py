@@ -164,7 +164,7 @@ def _aggregate(
 def aggregates_of_baseline(
     definition: MonitorDefinition, columns: Mapping[str, Column]
 ) -> tuple[list[Aggregate], list[str]]:
-    """Return the aggregate metrics that a baseline with these columns has, and in words why not the others."""
+    """Return the aggregate metrics that a baseline with these columns has, and why it lacks the others."""
     found, lacking = [], []
     shape = DuckDBEngine(no_rows(columns), columns, version=None, timestamp_column=None)
     try:

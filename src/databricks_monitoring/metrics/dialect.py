@@ -72,8 +72,9 @@ def duckdb_sql(tree: exp.Expr, where: str) -> str:
     Notes
     -----
     Beyond what sqlglot translates: a division or remainder by zero is NULL (`conventions.DIVISION_BY_ZERO`);
-    a cast to a whole number cuts the fraction off, and `floor` and `ceil` give whole numbers; weeks have their first day where Spark has it; a
-    percentile interpolates, an approximate one is an observed value; the logarithm of what has none is NULL.
+    a cast to a whole number cuts the fraction off; `floor` and `ceil` give whole numbers; weeks have their
+    first day where Spark has it; a percentile interpolates, an approximate one is an observed value; the
+    logarithm of what has none is NULL.
 
     Examples
     --------

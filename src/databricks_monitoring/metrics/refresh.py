@@ -19,7 +19,7 @@ from databricks_monitoring.metrics.definition import MonitorDefinition, check_co
 from databricks_monitoring.metrics.drift.rows import compared_with
 from databricks_monitoring.metrics.engines.protocol import Drifting, Profiling, SourceType, TableType, Written
 from databricks_monitoring.metrics.plan import Work
-from databricks_monitoring.metrics.quality.table_row import binary_classes
+from databricks_monitoring.metrics.quality.table_row import binary_classes, check_types
 from databricks_monitoring.metrics.refresh_lock import only_refresh
 from databricks_monitoring.metrics.retention import Retention, retained_since
 from databricks_monitoring.metrics.rows_to_replace import RowsToReplace
@@ -202,6 +202,7 @@ class _Refresh(Generic[SourceType, TableType]):
         profile = tables.profile_schema(definition, has_baseline=self.baseline is not None)
         drift = tables.drift_schema(definition)
         check_columns(definition, tuple(self.primary.columns))
+        check_types(definition, self.primary.columns)
         self.notes: list[str] = []
         self.definition = self._with_classes(definition)
         self.schema = self._compared_schema()

@@ -64,7 +64,7 @@ class SchemaComparison:
 
 
 def fingerprint(columns: Mapping[str, Column]) -> str:
-    """Return a text that two tables share exactly if they have the same columns, in order, of the same types."""
+    """Return a text that two tables share exactly if they have the same columns, in order and of type."""
     types = [[name, column.data_type] for name, column in columns.items()]
     return hashlib.sha256(json.dumps(types).encode()).hexdigest()
 

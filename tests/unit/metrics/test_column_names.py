@@ -21,7 +21,7 @@ def test_any_name_will_do(tmp_path: Path) -> None:
     schema = pa.schema([*SCHEMA, *((name, pa.int64()) for name in NAMES)])
     definition = dataclasses.replace(
         LOG,
-        slicing_exprs=("s > 4", "`a\"b.c` > 4"),
+        slicing_exprs=("s > 4", '`a"b.c` > 4'),
         custom_metrics=(CustomMetric("aggregate", "greatest", NAMES, "max(`{{input_column}}`)", "bigint"),),
     )
     for day in (18, 19):

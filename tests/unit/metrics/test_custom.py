@@ -170,7 +170,7 @@ def test_a_whole_number_is_cut_off_as_by_a_cast(monitored: Monitored, kind: str,
 
 
 def test_a_slice_that_cannot_be_evaluated_is_named_alone(monitored: Monitored) -> None:
-    with pytest.raises(InvalidValueError, match=r"slicing_exprs: found 'city > 1', expected .*Cannot compare"):
+    with pytest.raises(InvalidValueError, match=r"slicing_exprs: found 'city > 1', expected"):
         monitored.refresh(dataclasses.replace(LOG, slicing_exprs=("city", "city > 1", "age > 1")))
 
 

@@ -1,4 +1,4 @@
-"""Columns of a monitored table that come, go and change: windows that no row changed in follow all the same."""
+"""Columns of a monitored table that come, go and change: windows without changed rows follow all the same."""
 
 from __future__ import annotations
 

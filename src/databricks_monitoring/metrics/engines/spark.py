@@ -34,6 +34,7 @@ from databricks_monitoring.names import TABLE_ROW, quote
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pyspark.sql import Column as SparkColumn
     from pyspark.sql import DataFrame, SparkSession
 
     from databricks_monitoring.metrics.columns import Column
@@ -438,7 +439,7 @@ class _Group:
         return chosen.groupBy(quote(START)).applyInArrow(made, from_arrow_schema(schema))
 
 
-def _shipped(column: Column) -> object:
+def _shipped(column: Column) -> SparkColumn:
     named = F.col(quote(column.name))
     if column.sql_type == "BOOLEAN" and column.column_class is ColumnClass.COMPLEX:
         return F.when(named.isNotNull(), F.lit(True)).alias(column.name)  # noqa: FBT003 - a value
