@@ -430,11 +430,25 @@ class _Group:
     def made(self, by: Callable[[ProfilePart, int, pa.Table], pa.Table], schema: pa.Schema) -> DataFrame:
         """Return what workers make of each window."""
         part, empty = self.part, self.empty
+        # Sessions take a name with a dot for a path when they hand rows to workers.
+        names = {f"@{at}": name for at, name in enumerate(part.shipped)}
 
         def made(key: tuple[pa.Scalar, ...], rows: pa.Table) -> pa.Table:
-            return by(part, key[0].as_py(), rows.slice(0, 0) if empty else rows)
+            here = (
+                rows.slice(0, 0)
+                if empty
+                else rows.rename_columns([names.get(n, n) for n in rows.column_names])
+            )
+            return by(part, key[0].as_py(), here)
 
-        picked = [] if empty else [_shipped(column) for column in part.shipped.values()]
+        picked = (
+            []
+            if empty
+            else [
+                _shipped(column).alias(sent)
+                for sent, column in zip(names, part.shipped.values(), strict=True)
+            ]
+        )
         chosen = self.rows.select(F.col(quote(START)), *picked)
         return chosen.groupBy(quote(START)).applyInArrow(made, from_arrow_schema(schema))
 
@@ -442,7 +456,7 @@ class _Group:
 def _shipped(column: Column) -> SparkColumn:
     named = F.col(quote(column.name))
     if column.sql_type == "BOOLEAN" and column.column_class is ColumnClass.COMPLEX:
-        return F.when(named.isNotNull(), F.lit(True)).alias(column.name)  # noqa: FBT003 - a value
+        return F.when(named.isNotNull(), F.lit(True))  # noqa: FBT003 - a value
     return named
 
 
