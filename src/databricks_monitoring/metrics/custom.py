@@ -20,6 +20,7 @@ from sqlglot import expressions as exp
 from databricks_monitoring.errors import ColumnNotFoundError, InvalidValueError, MetricError
 from databricks_monitoring.metrics import tables
 from databricks_monitoring.metrics.dialect import duckdb_sql, with_known_aggregates
+from databricks_monitoring.metrics.engines.delta_scan import literal
 from databricks_monitoring.metrics.engines.duckdb import DuckDBEngine, connect, no_rows
 from databricks_monitoring.metrics.groups import Group
 from databricks_monitoring.metrics.slices import resolve_columns
@@ -193,6 +194,7 @@ def aggregate_cells(
     calendar: Calendar | None,
     span: tuple[int, int] | None,
     unreadable: Collection[str] = (),
+    chosen: Mapping[str, Collection[str]] | None = None,
 ) -> dict[tuple[int | None, Group], dict[str, Cells]]:
     """Return the aggregate metrics by window and group, then by the column on whose row they stand.
 
@@ -210,6 +212,8 @@ def aggregate_cells(
         The windows, by their start; without a calendar the whole table is one, None.
     unreadable
         Columns that cannot be read somewhere; a metric that fails over one of them is NULL.
+    chosen
+        The values of slicing expressions that have more than get rows; of others nothing is computed.
 
     Raises
     ------
@@ -228,7 +232,8 @@ def aggregate_cells(
     expressions = [one.sql for one in wanted]
     for slicing in (None, *slicings):
         for by_model in (False, True) if model else (False,):
-            keys = [start, slicing.text_sql if slicing else "NULL", str(model) if by_model else "NULL"]
+            value_key = _only(slicing.text_sql, (chosen or {}).get(slicing.key)) if slicing else "NULL"
+            keys = [start, value_key, str(model) if by_model else "NULL"]
             try:
                 rows = engine.aggregate(expressions, keys, span)
             except duckdb.Error as error:
@@ -247,6 +252,13 @@ def aggregate_cells(
                 for one, result in zip(wanted, values, strict=True):
                     cells.setdefault(one.column_name, {})[one.metric] = result
     return found
+
+
+def _only(text: str, values: Collection[str] | None) -> str:
+    """Return the SQL of a text that is NULL where it is none of some values, if any are given."""
+    if values is None:
+        return text
+    return f"CASE WHEN {text} IN ({', '.join(map(literal, sorted(values)))}) THEN {text} END"
 
 
 def _computable(

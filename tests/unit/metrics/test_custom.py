@@ -8,7 +8,10 @@ import pytest
 from deltalake import write_deltalake
 
 from databricks_monitoring.errors import ColumnNotFoundError, InvalidValueError, MetricError
+from databricks_monitoring.metrics.columns import columns_of
+from databricks_monitoring.metrics.custom import aggregate_cells, aggregates
 from databricks_monitoring.metrics.definition import CustomMetric, MonitorDefinition
+from databricks_monitoring.metrics.engines.duckdb import DuckDBEngine, arrow_relation
 from tests.unit.metrics.delta import LOG, SCHEMA, Monitored, rows
 
 if TYPE_CHECKING:
@@ -218,3 +221,47 @@ def test_a_division_by_zero_is_null(monitored: Monitored) -> None:
     share = CustomMetric("aggregate", "share", (":table",), "sum(income) / count_if(age < 0)", "double")
     monitored.refresh(with_metrics(share))
     assert monitored.query("SELECT share FROM profile WHERE share IS NOT NULL") == []
+
+
+def test_nothing_is_aggregated_for_slices_without_rows(tmp_path: Path) -> None:
+    visitors = [name for visits, name in ((3, "a'b"), (2, "c")) for _ in range(visits)]
+    visitors += [f"visitor {number}" for number in range(200)]
+    rare = sorted(visitors[5:])[:98]
+    monitored = Monitored(tmp_path)
+    monitored.append([row | {"city": city} for row, city in zip(rows(205, 10), visitors, strict=True)])
+    oldest = CustomMetric("aggregate", "oldest", (":table",), "max(age)", "int")
+    monitored.refresh(with_metrics(oldest, slicing_exprs=("city", "age > 30")))
+    found = monitored.query(
+        "SELECT slice_value AS v, oldest IS NULL AS none FROM profile "
+        "WHERE slice_key = 'city' AND column_name = ':table' AND model_id = '*'"
+    )
+    assert sorted(cell["v"] for cell in found) == sorted(["a'b", "c", *rare])
+    assert not any(cell["none"] for cell in found)
+
+    columns = columns_of(monitored.delta().schema().to_json())
+    engine = DuckDBEngine(
+        arrow_relation(monitored.delta().to_pyarrow_table(), columns),
+        columns,
+        version=None,
+        timestamp_column=None,
+    )
+    definition = with_metrics(oldest)
+    cells = aggregate_cells(
+        engine,
+        aggregates(definition, columns),
+        model=None,
+        whole=None,
+        slicings=engine.slicings(["city", "age > 30"]),
+        calendar=None,
+        span=None,
+        chosen={"city": {"a'b", "c"}},
+    )
+    engine.close()
+    places = {(group.slice_key, group.slice_value) for _, group in cells}
+    assert places == {
+        (None, None),
+        ("city", "a'b"),
+        ("city", "c"),
+        ("age > 30", "true"),
+        ("age > 30", "false"),
+    }

@@ -16,7 +16,7 @@ from databricks_monitoring.errors import MetricError
 from databricks_monitoring.metrics.custom import aggregate_cells
 from databricks_monitoring.metrics.engines.base import ItemColumn, NumberColumn, Rows, nothing
 from databricks_monitoring.metrics.engines.duckdb import value_sql
-from databricks_monitoring.metrics.groups import Group, partitions
+from databricks_monitoring.metrics.groups import Group, cut_slices, partitions
 from databricks_monitoring.metrics.profile.batches import GroupRows
 from databricks_monitoring.metrics.profile.uncastable import uncastable_cells, uncastable_sql
 from databricks_monitoring.metrics.profile.window import Layout, profile_items, profile_numbers
@@ -194,7 +194,7 @@ class ProfileRows:
             profiles.update(self._profiles(part, read, here))
         if layout is None:
             return
-        custom = self._custom(batch, calendar)
+        custom = self._custom(batch, calendar, layout)
         named = [
             (rows, self._keys(rows, keys), [batch.starts[at] if calendar else None for at in rows.windows])
             for rows in GroupRows.of_every_name(layout, self.metric_schema)
@@ -215,7 +215,7 @@ class ProfileRows:
         return probabilities_of(self.definition, self.engine, self.engine.columns)
 
     def _custom(
-        self, batch: Batch, calendar: Calendar | None
+        self, batch: Batch, calendar: Calendar | None, layout: Layout
     ) -> dict[tuple[int | None, Group], dict[str, Cells]]:
         return aggregate_cells(
             self.engine,
@@ -226,6 +226,7 @@ class ProfileRows:
             calendar=calendar,
             span=batch.span,
             unreadable=self.unprofiled,
+            chosen=cut_slices(layout.partitions) if self.aggregates else None,
         )
 
     def _parts(self, rows: int) -> list[list[Column]]:
