@@ -213,12 +213,46 @@ def _names() -> Case:
     return Case(series, rows(8), rows(5).drop(["at", "g h"]), (merge,))
 
 
+def _roles() -> Case:
+    """Names that engines take apart, of columns with a role."""
+    rows = [
+        {
+            "t s.x": f"2026-11-{10 + n % 3} 10:00:00",
+            "m.id": "ab"[n % 2],
+            "p`r.e": "xy"[n % 2],
+            'la"b.el': "xy"[n % 3 % 2],
+            "pr.oba": [("x", 0.5), ("y", 0.25)],
+            "feat.ure": n,
+        }
+        for n in range(14)
+    ]
+    kinds = [pa.string()] * 4 + [pa.map_(pa.string(), pa.float64()), pa.int64()]
+    primary = pa.Table.from_pylist(rows, schema=pa.schema(list(zip(rows[0], kinds, strict=True))))
+    definition = replace(
+        CLASSIFICATION,
+        timestamp_column="t s.x",
+        granularities=("1 day",),
+        prediction_column="p`r.e",
+        label_column='la"b.el',
+        model_id_column="m.id",
+        prediction_proba_column="pr.oba",
+        slicing_exprs=("`feat.ure` > 3",),
+        custom_metrics=(
+            CustomMetric(
+                "aggregate", "wrong", (":table",), "count_if({{prediction_col}} <> {{label_col}})", "int"
+            ),
+        ),
+    )
+    return Case(definition, primary, primary.slice(0, 6))
+
+
 CASES: dict[str, Callable[[], Case]] = {
     "classification": _classification,
     "regression": _regression,
     "series": _series,
     "snapshot": _snapshot,
     "names": _names,
+    "roles": _roles,
     "empty": lambda: replace(_series(), primary=_series().primary.slice(0, 0), changes=()),
 }
 
