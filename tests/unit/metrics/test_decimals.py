@@ -13,7 +13,7 @@ from tests.unit.metrics.delta import LOG, SCHEMA, Monitored, rows
 if TYPE_CHECKING:
     from pathlib import Path
 
-CELLS = {
+CELLS: dict[str, tuple[pa.DataType, list[Decimal | None]]] = {
     "key": (pa.decimal128(38, 0), [Decimal(10**37 + at // 2) for at in range(40)]),
     "fine": (pa.decimal128(38, 18), [Decimal(1) + Decimal(at // 4).scaleb(-18) for at in range(40)]),
     "money": (pa.decimal128(18, 2), [None if at % 5 == 0 else Decimal(at % 3) for at in range(40)]),
