@@ -49,6 +49,7 @@ class MonitorInFile(_Strict):
     custom_metrics: tuple[CustomMetricInFile, ...] = ()
     week_anchor: date = conventions.WEEK_ANCHOR
     lookback_days: int = conventions.LOOKBACK_DAYS
+    enforce_lookback: bool = conventions.ENFORCE_LOOKBACK
     baseline_table: str | None = None
     profile_table: str | None = None
     drift_table: str | None = None
@@ -76,6 +77,7 @@ class MonitorInFile(_Strict):
             ),
             week_anchor=self.week_anchor,
             lookback_days=self.lookback_days,
+            enforce_lookback=self.enforce_lookback,
         )
 
     def metric_tables(self, primary: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -47,7 +47,8 @@ def from_workspace(table: str) -> Monitored:
     Notes
     -----
     The service does not say when a monitor was created; the creation of its table stands for it, so that
-    every refresh reads from the same moment on.
+    every refresh reads from the same moment on. Only the older monitor API knows the column of class
+    probabilities.
     """
     _need(("pyarrow", "duckdb"), "metrics")
     from databricks.sdk.errors import NotFound  # noqa: PLC0415
@@ -66,10 +67,15 @@ def from_workspace(table: str) -> Monitored:
         config = None
     if config is None:
         raise MonitorNotFoundError(str(name), (), hint="Create it, or give --definition FILE.")
+    proba = None
+    if config.inference_log is not None:
+        with suppress(NotFound):
+            log = client.quality_monitors.get(str(name)).inference_log
+            proba = (log.prediction_proba_col if log else None) or None
     profile, drift = metric_tables(config, name)
     created = datetime.fromtimestamp((info.created_at or 0) / 1000, UTC)
     return Monitored(
-        monitor_definition(config),
+        monitor_definition(config, prediction_proba_column=proba),
         str(name),
         config.baseline_table_name or None,
         str(profile),

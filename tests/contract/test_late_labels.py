@@ -14,6 +14,7 @@ from databricks_monitoring.monitoring.drift_analysis import analyze_drift
 from databricks_monitoring.monitoring.lakehouse_monitor import LakehouseMonitor
 from databricks_monitoring.monitoring.monitored_tables import find_layouts
 from databricks_monitoring.names import SchemaName, TableName
+from databricks_monitoring.refresh_command import from_workspace
 from databricks_monitoring.serving.inference_table import create_inference_table
 from databricks_monitoring.serving.labels import merge_labels
 from databricks_monitoring.serving.signature import InputColumn, Signature
@@ -102,6 +103,7 @@ def test_a_delay_that_is_none_is_refused(client: WorkspaceClient) -> None:
         )
 
 
+@pytest.mark.usefixtures("environment")
 def test_kept_probabilities_are_scored(sql: SqlClient, client: WorkspaceClient) -> None:
     table = predicted(sql, "scored")
     sql.execute(f"UPDATE {table.quoted} SET label = prediction")  # noqa: S608 - quoted
@@ -125,3 +127,4 @@ def test_kept_probabilities_are_scored(sql: SqlClient, client: WorkspaceClient) 
         "WHERE column_name = ':table' AND model_id = '*' AND slice_key IS NULL"
     )
     assert [row["log_loss"] for row in rows] == [0.2877]  # -ln 0.75
+    assert from_workspace(str(table)).definition.prediction_proba_column == "prediction_proba"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from deltalake.schema import Field, PrimitiveType
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -97,6 +98,8 @@ _CHANGES = st.one_of(
     st.tuples(st.just("delete"), st.integers(0, 3)),
     st.tuples(st.just("move"), st.sampled_from(DAYS), st.integers(0, 3)),
     st.tuples(st.just("rewrite")),
+    st.tuples(st.just("vacuum")),
+    st.tuples(st.just("column"), st.sampled_from(["later", "still later"])),
 )
 _FEW = settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -131,6 +134,11 @@ def changed(monitored: Monitored, change: tuple[Any, ...], first: int) -> int:
         )
     elif kind == "delete":
         table.delete(f"id % 4 = {about[0]}")
+    elif kind == "vacuum":
+        table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+    elif kind == "column":
+        if about[0] not in [column.name for column in table.schema().fields]:
+            table.alter.add_columns([Field(about[0], PrimitiveType("double"))])
     else:
         table.optimize.compact()
     return first

@@ -22,6 +22,7 @@ class ColumnClass(Enum):
 
 _INTEGERS = {"byte": "tinyint", "short": "smallint", "integer": "int", "long": "bigint"}
 _FLOATS = ("float", "double")
+_DIGITS_OF_A_DOUBLE = 15
 _CATEGORICAL = ("string", "boolean")
 _TEMPORAL = ("date", "timestamp", "timestamp_ntz")
 
@@ -51,6 +52,12 @@ class Column:
     def is_integer(self) -> bool:
         """Whether every value is a whole number of at most 64 bits."""
         return self.data_type in _INTEGERS.values()
+
+    @property
+    def has_more_digits_than_a_double(self) -> bool:
+        """Whether different values may be the same double: a decimal with more than 15 digits."""
+        name, _, digits = self.data_type.partition("(")
+        return name == "decimal" and int(digits.partition(",")[0]) > _DIGITS_OF_A_DOUBLE
 
     @property
     def is_text(self) -> bool:

@@ -311,8 +311,13 @@ Known: documented so in a footnote; notebooks read a field `one_vs_one`.
 Compare: `macro` and `weighted`.
 """
 
-CLASS_NAMES = "text of the value; numbers of different types are compared as double; NaN is no class"
+CLASS_NAMES = (
+    "text of the value; numbers of different types as double; beside a number or boolean, what spells one as "
+    "that; NaN is no class"
+)
 """[PICK] How a prediction and a label become the class name of maps and of the confusion matrix.
+
+A probability is of the label whose name spells the same number or boolean.
 
 Known: keys are text.
 Compare: the same class may be called `1` on one side and `1.0` on the other.

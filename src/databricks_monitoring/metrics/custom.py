@@ -17,10 +17,11 @@ import pyarrow.compute as pc
 import sqlglot
 from sqlglot import expressions as exp
 
-from databricks_monitoring.errors import InvalidValueError, MetricError
+from databricks_monitoring.errors import ColumnNotFoundError, InvalidValueError, MetricError
 from databricks_monitoring.metrics import tables
 from databricks_monitoring.metrics.dialect import duckdb_sql, with_known_aggregates
-from databricks_monitoring.metrics.engines.duckdb import connect
+from databricks_monitoring.metrics.engines.delta_scan import literal
+from databricks_monitoring.metrics.engines.duckdb import DuckDBEngine, connect, no_rows
 from databricks_monitoring.metrics.groups import Group
 from databricks_monitoring.metrics.slices import resolve_columns
 from databricks_monitoring.names import TABLE_ROW, quote
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from databricks_monitoring.metrics.arrays import Integers
+    from databricks_monitoring.metrics.columns import Column
     from databricks_monitoring.metrics.definition import CustomMetric, MonitorDefinition
-    from databricks_monitoring.metrics.engines.duckdb import DuckDBEngine
     from databricks_monitoring.metrics.profile.cells import Cells
     from databricks_monitoring.metrics.slices import Slicing
     from databricks_monitoring.metrics.windows import Calendar
@@ -95,15 +96,18 @@ def _tree(metric: CustomMetric, text: str) -> exp.Expr:
     tree = with_known_aggregates(parsed)
     if tree.find(exp.Query, exp.Window):
         raise InvalidValueError(_where(metric), metric.definition, "no subquery and no window function")
+    if isinstance(tree, exp.Star):
+        raise InvalidValueError(_where(metric), metric.definition, "one SQL expression")
     if metric.kind != "aggregate" and tree.find(exp.AggFunc):
         raise InvalidValueError(_where(metric), metric.definition, "no aggregate: it reads finished metrics")
     return tree
 
 
-def _cast(metric: CustomMetric, sql: str) -> str:
+def _sql(metric: CustomMetric, tree: exp.Expr) -> str:
+    """Return an expression in DuckDB's SQL, cast as Databricks casts to the type of the metric."""
     kind = tables.custom_metric_type(metric)
     name = f"DECIMAL({kind.precision}, {kind.scale})" if pa.types.is_decimal(kind) else _DUCKDB_NAMES[kind]
-    return f"CAST({sql} AS {name})"
+    return duckdb_sql(exp.cast(tree, name, dialect="duckdb"), _where(metric))
 
 
 @dataclass(frozen=True)
@@ -137,21 +141,47 @@ def aggregates(definition: MonitorDefinition, columns: Iterable[str]) -> list[Ag
         If one cannot be computed there.
     """
     names = list(columns)
-    found = []
-    for metric in definition.metrics_of("aggregate"):
-        for column in metric.input_columns:
-            variables = {
-                "input_column": None if column == TABLE_ROW else column,
-                "prediction_col": definition.prediction_column,
-                "label_col": definition.label_column,
-            }
-            tree = _tree(metric, rendered(metric, variables))
-            resolve_columns(tree, names, _where(metric))
-            read = frozenset(part.parts[0].name for part in tree.find_all(exp.Column))
-            found.append(
-                Aggregate(metric.name, column, _cast(metric, duckdb_sql(tree, _where(metric))), read)
-            )
-    return found
+    return [
+        _aggregate(metric, column, definition, names)
+        for metric in definition.metrics_of("aggregate")
+        for column in metric.input_columns
+    ]
+
+
+def _aggregate(
+    metric: CustomMetric, column: str, definition: MonitorDefinition, names: Iterable[str]
+) -> Aggregate:
+    variables = {
+        "input_column": None if column == TABLE_ROW else column,
+        "prediction_col": definition.prediction_column,
+        "label_col": definition.label_column,
+    }
+    tree = _tree(metric, rendered(metric, variables))
+    resolve_columns(tree, names, _where(metric))
+    read = frozenset(part.parts[0].name for part in tree.find_all(exp.Column))
+    return Aggregate(metric.name, column, _sql(metric, tree), read)
+
+
+def aggregates_of_baseline(
+    definition: MonitorDefinition, columns: Mapping[str, Column]
+) -> tuple[list[Aggregate], list[str]]:
+    """Return the aggregate metrics that a baseline with these columns has, and why it lacks the others."""
+    found, lacking = [], []
+    shape = DuckDBEngine(no_rows(columns), columns, version=None, timestamp_column=None)
+    try:
+        for metric in definition.metrics_of("aggregate"):
+            for column in metric.input_columns:
+                try:
+                    one = _aggregate(metric, column, definition, columns)
+                    shape.types([one.sql])
+                except (ColumnNotFoundError, duckdb.Error) as error:
+                    why = str(error).splitlines()[0]
+                    lacking.append(f"The baseline has no custom metric {metric.name} on {column}: {why}")
+                else:
+                    found.append(one)
+    finally:
+        shape.close()
+    return found, lacking
 
 
 def aggregate_cells(
@@ -164,6 +194,7 @@ def aggregate_cells(
     calendar: Calendar | None,
     span: tuple[int, int] | None,
     unreadable: Collection[str] = (),
+    chosen: Mapping[str, Collection[str]] | None = None,
 ) -> dict[tuple[int | None, Group], dict[str, Cells]]:
     """Return the aggregate metrics by window and group, then by the column on whose row they stand.
 
@@ -181,6 +212,8 @@ def aggregate_cells(
         The windows, by their start; without a calendar the whole table is one, None.
     unreadable
         Columns that cannot be read somewhere; a metric that fails over one of them is NULL.
+    chosen
+        The values of slicing expressions that have more than get rows; of others nothing is computed.
 
     Raises
     ------
@@ -199,7 +232,8 @@ def aggregate_cells(
     expressions = [one.sql for one in wanted]
     for slicing in (None, *slicings):
         for by_model in (False, True) if model else (False,):
-            keys = [start, slicing.text_sql if slicing else "NULL", str(model) if by_model else "NULL"]
+            value_key = _only(slicing.text_sql, (chosen or {}).get(slicing.key)) if slicing else "NULL"
+            keys = [start, value_key, str(model) if by_model else "NULL"]
             try:
                 rows = engine.aggregate(expressions, keys, span)
             except duckdb.Error as error:
@@ -218,6 +252,13 @@ def aggregate_cells(
                 for one, result in zip(wanted, values, strict=True):
                     cells.setdefault(one.column_name, {})[one.metric] = result
     return found
+
+
+def _only(text: str, values: Collection[str] | None) -> str:
+    """Return the SQL of a text that is NULL where it is none of some values, if any are given."""
+    if values is None:
+        return text
+    return f"CASE WHEN {text} IN ({', '.join(map(literal, sorted(values)))}) THEN {text} END"
 
 
 def _computable(
@@ -260,7 +301,7 @@ class Derived:
         tree = _tree(metric, rendered(metric, {}))
         resolve_columns(tree, schema.names, _where(metric))
         used = sorted({column.parts[0].name for column in tree.find_all(exp.Column)})
-        return _cast(metric, duckdb_sql(tree, _where(metric))), used
+        return _sql(metric, tree), used
 
     def added(self, rows: pa.RecordBatch, column: str) -> pa.RecordBatch:
         """Return the profile rows of one column with their derived metrics, each after those it may name."""
@@ -320,7 +361,7 @@ class DriftMetrics:
         if {frame for frame, _ in used} != {CURRENT, BASE}:
             expected = "an expression over both {{current_df}} and {{base_df}} (INVALID_DRIFT_METRIC)"
             raise InvalidValueError(_where(metric), metric.definition, expected)
-        return _cast(metric, duckdb_sql(tree, _where(metric))), sorted(used)
+        return _sql(metric, tree), sorted(used)
 
     def computed(self, profiles: pa.Table, current: Integers, comparison: Integers) -> dict[str, pa.Array]:
         """Return the custom metrics of drift rows, NULL on rows of columns that one is not for.
@@ -359,22 +400,6 @@ def _over_table(
         return found.to_arrow_table().column(0).combine_chunks().cast(kind)
     except duckdb.Error as error:
         raise MetricError(f"Custom metric {metric.name} cannot be computed: {error}") from error
-
-
-def _evaluated(
-    connection: duckdb.DuckDBPyConnection,
-    metric: CustomMetric,
-    sql: str,
-    rows: Sequence[Mapping[str, object]],
-    schema: pa.Schema,
-) -> list[object]:
-    """Return an expression's value over each of some rows."""
-    if not rows:
-        return []
-    values: list[object] = _computed(
-        connection, metric, sql, pa.Table.from_pylist(list(rows), schema=schema)
-    ).to_pylist()
-    return values
 
 
 def _computed(

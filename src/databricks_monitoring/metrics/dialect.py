@@ -22,8 +22,24 @@ _RENAMED = {
     "try_sum": "sum",
 }
 
-_REFUSED = (exp.Rand, exp.Randn, exp.Uuid, exp.Shuffle, exp.Skewness)
-_REFUSED_NAMES = ("hash", "xxhash64", "random", "monotonically_increasing_id", "input_file_name")
+_REFUSED = (
+    exp.Rand,
+    exp.Randn,
+    exp.Uuid,
+    exp.Shuffle,
+    exp.Skewness,
+    exp.CurrentDate,
+    exp.CurrentTime,
+    exp.CurrentTimestamp,
+    exp.Localtimestamp,
+    exp.CurrentUser,
+    exp.SessionUser,
+    exp.Explode,
+    exp.Inline,
+    exp.Stack,
+    exp.Unnest,
+)
+_REFUSED_NAMES = ("hash", "xxhash64", "random", "monotonically_increasing_id", "input_file_name", "user")
 
 
 def with_known_aggregates(tree: exp.Expr) -> exp.Expr:
@@ -51,13 +67,14 @@ def duckdb_sql(tree: exp.Expr, where: str) -> str:
     ------
     InvalidValueError
         If it calls a function whose values would not be those of Databricks, or would differ from one refresh
-        to the next.
+        to the next, or that makes several rows of one.
 
     Notes
     -----
     Beyond what sqlglot translates: a division or remainder by zero is NULL (`conventions.DIVISION_BY_ZERO`);
-    a cast to a whole number cuts the fraction off; weeks have their first day where Spark has it; a
-    percentile interpolates, an approximate one is an observed value; the logarithm of what has none is NULL.
+    a cast to a whole number cuts the fraction off; `floor` and `ceil` give whole numbers; weeks have their
+    first day where Spark has it; a percentile interpolates, an approximate one is an observed value; the
+    logarithm of what has none is NULL.
 
     Examples
     --------
@@ -65,7 +82,15 @@ def duckdb_sql(tree: exp.Expr, where: str) -> str:
     >>> duckdb_sql(sqlglot.parse_one("a / b", dialect="databricks"), "a metric")
     'a / NULLIF(b, 0)'
     """
-    return with_known_aggregates(tree).transform(_translated, where).sql(dialect="duckdb")
+    known = with_known_aggregates(tree)
+    # What a function is called with comes first: its own translation may take copies of it.
+    for node in reversed(list(known.dfs())):
+        translated = _translated(node, where)
+        if node is known:
+            known = translated
+        elif translated is not node:
+            node.replace(translated)
+    return known.sql(dialect="duckdb")
 
 
 def _translated(node: exp.Expr, where: str) -> exp.Expr:
@@ -138,6 +163,13 @@ def _cut_off(node: exp.Expr) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=fractional, true=whole)], default=node.copy())
 
 
+def _whole(node: exp.Expr) -> exp.Expr:
+    """Return a rounding to whole numbers as one of Databricks', which is no double."""
+    if node.args.get("decimals") is not None:
+        return node
+    return exp.TryCast(this=node.copy(), to=exp.DataType.build("bigint"), safe=True)
+
+
 def _logarithm(node: exp.Expr) -> exp.Expr:
     """Return a logarithm that is NULL where there is none."""
     place = "expression" if node.args.get("expression") is not None else "this"
@@ -153,6 +185,8 @@ _RULES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.IntDiv: _guarded,
     exp.Cast: _cut_off,
     exp.TryCast: _cut_off,
+    exp.Floor: _whole,
+    exp.Ceil: _whole,
     exp.Ln: _logarithm,
     exp.Log: _logarithm,
     exp.DayOfWeek: lambda node: exp.Paren(
@@ -174,6 +208,7 @@ _RULES_BY_NAME: dict[tuple[str, int], Callable[..., exp.Expr]] = {
     ("smallint", 1): _cast_named("SMALLINT"),
     ("bigint", 1): _cast_named("BIGINT"),
     ("binary", 1): _cast_named("BLOB"),
+    ("decimal", 1): _cast_named("DECIMAL(10, 0)"),
     ("isnull", 1): lambda value: exp.Paren(this=_is_null(value)),
     ("isnotnull", 1): lambda value: exp.Paren(this=exp.Not(this=_is_null(value))),
     ("zeroifnull", 1): lambda value: exp.Coalesce(this=value.copy(), expressions=[exp.Literal.number(0)]),

@@ -16,7 +16,7 @@ from databricks_monitoring.metrics.profile.tallies import Tallies
 from databricks_monitoring.names import ALL_MODELS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -125,6 +125,22 @@ def partitions(
         if crossed is not None and crossed.groups:
             found.append(_cross(key, texts, by_value, crossed))
     return found
+
+
+def cut_slices(windows: Iterable[Sequence[Partition]]) -> dict[str, set[str]]:
+    """Return the values that have groups of each slicing expression of which some window may have more."""
+    values: dict[str, set[str]] = {}
+    cut: set[str] = set()
+    for of_window in windows:
+        for partition in of_window:
+            first = partition.groups[0][0]
+            if first.slice_key is None:
+                continue
+            named = {str(group[0].slice_value) for group in partition.groups}
+            values.setdefault(first.slice_key, set()).update(named)
+            if len(named) >= SLICE_VALUES_AT_MOST:
+                cut.add(first.slice_key)
+    return {key: values[key] for key in cut}
 
 
 def _by_model(rows: int, models: ItemColumn | None) -> Partition | None:

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Generic
 from databricks_monitoring.errors import ColumnNotFoundError, InvalidValueError
 from databricks_monitoring.metrics import conventions, tables
 from databricks_monitoring.metrics.columns import ColumnClass
-from databricks_monitoring.metrics.custom import Derived, DriftMetrics, aggregates
+from databricks_monitoring.metrics.custom import Derived, DriftMetrics, aggregates, aggregates_of_baseline
 from databricks_monitoring.metrics.definition import MonitorDefinition, check_columns
 from databricks_monitoring.metrics.drift.rows import compared_with
 from databricks_monitoring.metrics.engines.protocol import Drifting, Profiling, SourceType, TableType, Written
 from databricks_monitoring.metrics.plan import Work
-from databricks_monitoring.metrics.quality.table_row import binary_classes
+from databricks_monitoring.metrics.quality.table_row import binary_classes, check_types
 from databricks_monitoring.metrics.refresh_lock import only_refresh
 from databricks_monitoring.metrics.retention import Retention, retained_since
 from databricks_monitoring.metrics.rows_to_replace import RowsToReplace
-from databricks_monitoring.metrics.schema_comparison import SchemaComparison
+from databricks_monitoring.metrics.schema_comparison import SchemaComparison, fingerprint
 from databricks_monitoring.metrics.windows import Calendar, Window, microseconds, moment
 
 if TYPE_CHECKING:
@@ -206,6 +206,7 @@ class _Refresh(Generic[SourceType, TableType]):
         profile = tables.profile_schema(definition, has_baseline=self.baseline is not None)
         drift = tables.drift_schema(definition)
         check_columns(definition, tuple(self.primary.columns))
+        check_types(definition, self.primary.columns)
         self.notes: list[str] = []
         self.definition = self._with_classes(definition)
         self.schema = self._compared_schema()
@@ -273,6 +274,8 @@ class _Refresh(Generic[SourceType, TableType]):
         state: State = {
             "primary": self.primary.identity,
             "primary_version": self.primary.version,
+            # Files that stay as they are may have rows of other columns or types than before.
+            "primary_schema": fingerprint(self.primary.columns),
             "baseline": self.baseline.identity if self.baseline else None,
             "baseline_version": self.baseline.version if self.baseline else None,
             # What is said of every window's schema hangs on it.
@@ -290,9 +293,8 @@ class _Refresh(Generic[SourceType, TableType]):
     def _work(self, before: State | None) -> Work:
         """Compare what the latest refresh processed with what there is now."""
         state = self._state()
-        afresh = before is None or any(
-            before.get(name) != state[name] for name in ("primary", "definition", "since", "baseline_schema")
-        )
+        everywhere = ("primary", "primary_schema", "definition", "since", "baseline_schema")
+        afresh = before is None or any(before.get(name) != state[name] for name in everywhere)
         baseline = self.baseline is not None and (afresh or self._other_baseline(before or {}, state))
         dropped = self.baseline is None and before is not None and before.get("baseline") is not None
         if self.definition.kind == "snapshot":
@@ -409,11 +411,8 @@ class _Refresh(Generic[SourceType, TableType]):
             for name, column in baseline.columns.items()
             if name in self.primary.columns and name != self.definition.timestamp_column
         ]
-        try:
-            custom = aggregates(self.definition, baseline.columns)
-        except ColumnNotFoundError as error:
-            custom = []
-            self.notes.append(f"The baseline has no aggregate custom metrics: {error}")
+        custom, lacking = aggregates_of_baseline(self.definition, baseline.columns)
+        self.notes += lacking
         return Profiling(
             source=baseline,
             log_type="BASELINE",

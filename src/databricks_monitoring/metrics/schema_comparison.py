@@ -60,8 +60,13 @@ class SchemaComparison:
 
     def fingerprint(self) -> str:
         """Return a text that two baselines share exactly if the same is said of every monitored table."""
-        types = [[name, column.data_type] for name, column in self.baseline.items()]
-        return hashlib.sha256(json.dumps(types).encode()).hexdigest()
+        return fingerprint(self.baseline)
+
+
+def fingerprint(columns: Mapping[str, Column]) -> str:
+    """Return a text that two tables share exactly if they have the same columns, in order and of type."""
+    types = [[name, column.data_type] for name, column in columns.items()]
+    return hashlib.sha256(json.dumps(types).encode()).hexdigest()
 
 
 def _mismatch(kind: str, found: Column | None, expected: Column | None) -> Cells:

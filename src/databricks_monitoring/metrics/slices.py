@@ -71,7 +71,7 @@ def row_expression(text: str, columns: Iterable[str], where: str) -> str:
     except sqlglot.errors.SqlglotError as error:
         raise InvalidValueError(where, text, "a SQL expression over the columns of a row") from error
     tree = with_known_aggregates(parsed)
-    if tree.find(exp.AggFunc, exp.Query, exp.Window):
+    if tree.find(exp.AggFunc, exp.Query, exp.Window, exp.Star):
         raise InvalidValueError(where, text, "an expression over one row: no aggregate, window or subquery")
     resolve_columns(tree, columns, where)
     return duckdb_sql(tree, where)

@@ -136,9 +136,10 @@ class Calendar:
         if self.granularity in _FIXED:
             return f"({micros} - pmod({micros} - {self._origin}, {_FIXED[self.granularity]}))"
         # A whole number of days, which a double holds exactly.
-        days = f"CAST(round(({micros} - pmod({micros}, {_DAY})) / {_DAY}) AS INT)"
-        unit = self.granularity.removeprefix("1 ")
-        return f"(CAST(unix_date(trunc(date_from_unix_date({days}), '{unit}')) AS BIGINT) * {_DAY})"
+        date = f"date_from_unix_date(CAST(round(({micros} - pmod({micros}, {_DAY})) / {_DAY}) AS INT))"
+        month = f"month({date})" if self.granularity == "1 month" else "1"
+        # Some sessions truncate dates by way of nanoseconds, which end in 2262.
+        return f"(CAST(unix_date(make_date(year({date}), {month}, 1)) AS BIGINT) * {_DAY})"
 
     def runs(self, starts: list[int]) -> list[tuple[int, int]]:
         """Return the spans that adjacent windows cover together.

@@ -185,11 +185,74 @@ def _snapshot() -> Case:
     return Case(SNAPSHOT, primary, nothing)
 
 
+_ODD = ("a.b", "c`d", 'e"f', "g h", "s", "Ünï")
+
+
+def _names() -> Case:
+    """Names that engines take apart, times at the calendar's end, and a column that comes later."""
+
+    def rows(count: int, **more: pa.Array) -> pa.Table:
+        end = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+        times = [end, *(datetime(2299, 12, 31, 12 * (n % 2), tzinfo=UTC) for n in range(count - 1))]
+        cells = {"at": pa.array(times, pa.timestamp("us", tz="UTC"))}
+        cells |= {name: pa.array([n + at for n in range(count)], pa.int64()) for at, name in enumerate(_ODD)}
+        return pa.table({**cells, **more})
+
+    more = rows(3, extra=pa.array([1.5, None, 2.5]))
+    series = replace(
+        SERIES,
+        timestamp_column="at",
+        granularities=("1 day", "1 month", "1 year"),
+        slicing_exprs=("`a.b` > 3", "floor(`c``d` / 4)"),
+        custom_metrics=(CustomMetric("aggregate", "greatest", _ODD, "max(`{{input_column}}`) / 2", "int"),),
+    )
+
+    def merge(path: Path) -> None:
+        write_deltalake(str(path), more, mode="append", schema_mode="merge")
+
+    return Case(series, rows(8), rows(5).drop(["at", "g h"]), (merge,))
+
+
+def _roles() -> Case:
+    """Names that engines take apart, of columns with a role."""
+    rows = [
+        {
+            "t s.x": f"2026-11-{10 + n % 3} 10:00:00",
+            "m.id": "ab"[n % 2],
+            "p`r.e": "xy"[n % 2],
+            'la"b.el': "xy"[n % 3 % 2],
+            "pr.oba": [("x", 0.5), ("y", 0.25)],
+            "feat.ure": n,
+        }
+        for n in range(14)
+    ]
+    kinds = [pa.string()] * 4 + [pa.map_(pa.string(), pa.float64()), pa.int64()]
+    primary = pa.Table.from_pylist(rows, schema=pa.schema(list(zip(rows[0], kinds, strict=True))))
+    definition = replace(
+        CLASSIFICATION,
+        timestamp_column="t s.x",
+        granularities=("1 day",),
+        prediction_column="p`r.e",
+        label_column='la"b.el',
+        model_id_column="m.id",
+        prediction_proba_column="pr.oba",
+        slicing_exprs=("`feat.ure` > 3",),
+        custom_metrics=(
+            CustomMetric(
+                "aggregate", "wrong", (":table",), "count_if({{prediction_col}} <> {{label_col}})", "int"
+            ),
+        ),
+    )
+    return Case(definition, primary, primary.slice(0, 6))
+
+
 CASES: dict[str, Callable[[], Case]] = {
     "classification": _classification,
     "regression": _regression,
     "series": _series,
     "snapshot": _snapshot,
+    "names": _names,
+    "roles": _roles,
     "empty": lambda: replace(_series(), primary=_series().primary.slice(0, 0), changes=()),
 }
 

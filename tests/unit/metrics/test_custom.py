@@ -8,7 +8,10 @@ import pytest
 from deltalake import write_deltalake
 
 from databricks_monitoring.errors import ColumnNotFoundError, InvalidValueError, MetricError
+from databricks_monitoring.metrics.columns import columns_of
+from databricks_monitoring.metrics.custom import aggregate_cells, aggregates
 from databricks_monitoring.metrics.definition import CustomMetric, MonitorDefinition
+from databricks_monitoring.metrics.engines.duckdb import DuckDBEngine, arrow_relation
 from tests.unit.metrics.delta import LOG, SCHEMA, Monitored, rows
 
 if TYPE_CHECKING:
@@ -134,7 +137,44 @@ def test_a_baseline_without_the_column_is_reported(tmp_path: Path) -> None:
     monitored.append(rows(6, 10))
     write_deltalake(str(tmp_path / "baseline"), pa.table({"city": ["Bern"]}))
     report = monitored.refresh(with_metrics(SQUARE))
-    assert "baseline has no aggregate custom metrics" in report.message
+    assert "The baseline has no custom metric squared_avg on age: " in report.message
+
+
+def test_a_baseline_has_the_metrics_that_it_can_have(tmp_path: Path) -> None:
+    monitored = Monitored(tmp_path, has_baseline=True)
+    monitored.append(rows(6, 10))
+    baseline = pa.table({"city": ["Bern"], "age": ["30"], "income": [5.0]})
+    write_deltalake(str(tmp_path / "baseline"), baseline)
+    definition = with_metrics(
+        CustomMetric("aggregate", "mean", ("age", "income"), "avg({{input_column}})", "double"),
+        CustomMetric("aggregate", "cities", (":table",), "count(DISTINCT city)", "bigint"),
+        CustomMetric("aggregate", "labels", (":table",), "count(label)", "bigint"),
+    )
+    report = monitored.refresh(definition)
+    for named in ("mean on age: Binder Error", "labels on :table: Column 'label' does not exist"):
+        assert f"The baseline has no custom metric {named}" in report.message
+    found = monitored.query(
+        "SELECT column_name, mean, cities, labels FROM profile WHERE log_type = 'BASELINE' "
+        "AND (mean IS NOT NULL OR cities IS NOT NULL OR labels IS NOT NULL) ORDER BY column_name"
+    )
+    assert [list(cell.values()) for cell in found] == [
+        [":table", None, 1, None],
+        ["income", 5.0, None, None],
+    ]
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("int", -1), ("bigint", -1), ("double", -1.75)])
+def test_a_whole_number_is_cut_off_as_by_a_cast(monitored: Monitored, kind: str, expected: object) -> None:
+    aggregate = CustomMetric("aggregate", "one", (":table",), "max(-1.75)", kind)
+    derived = CustomMetric("derived", "two", (":table",), "-1.75 * count / count", kind)
+    monitored.refresh(with_metrics(aggregate, derived))
+    [cell] = monitored.query("SELECT DISTINCT one, two FROM profile WHERE column_name = ':table'")
+    assert (cell["one"], cell["two"]) == (expected, expected)
+
+
+def test_a_slice_that_cannot_be_evaluated_is_named_alone(monitored: Monitored) -> None:
+    with pytest.raises(InvalidValueError, match=r"slicing_exprs: found 'city > 1', expected"):
+        monitored.refresh(dataclasses.replace(LOG, slicing_exprs=("city", "city > 1", "age > 1")))
 
 
 @pytest.mark.parametrize(
@@ -181,3 +221,47 @@ def test_a_division_by_zero_is_null(monitored: Monitored) -> None:
     share = CustomMetric("aggregate", "share", (":table",), "sum(income) / count_if(age < 0)", "double")
     monitored.refresh(with_metrics(share))
     assert monitored.query("SELECT share FROM profile WHERE share IS NOT NULL") == []
+
+
+def test_nothing_is_aggregated_for_slices_without_rows(tmp_path: Path) -> None:
+    visitors = [name for visits, name in ((3, "a'b"), (2, "c")) for _ in range(visits)]
+    visitors += [f"visitor {number}" for number in range(200)]
+    rare = sorted(visitors[5:])[:98]
+    monitored = Monitored(tmp_path)
+    monitored.append([row | {"city": city} for row, city in zip(rows(205, 10), visitors, strict=True)])
+    oldest = CustomMetric("aggregate", "oldest", (":table",), "max(age)", "int")
+    monitored.refresh(with_metrics(oldest, slicing_exprs=("city", "age > 30")))
+    found = monitored.query(
+        "SELECT slice_value AS v, oldest IS NULL AS none FROM profile "
+        "WHERE slice_key = 'city' AND column_name = ':table' AND model_id = '*'"
+    )
+    assert sorted(cell["v"] for cell in found) == sorted(["a'b", "c", *rare])
+    assert not any(cell["none"] for cell in found)
+
+    columns = columns_of(monitored.delta().schema().to_json())
+    engine = DuckDBEngine(
+        arrow_relation(monitored.delta().to_pyarrow_table(), columns),
+        columns,
+        version=None,
+        timestamp_column=None,
+    )
+    definition = with_metrics(oldest)
+    cells = aggregate_cells(
+        engine,
+        aggregates(definition, columns),
+        model=None,
+        whole=None,
+        slicings=engine.slicings(["city", "age > 30"]),
+        calendar=None,
+        span=None,
+        chosen={"city": {"a'b", "c"}},
+    )
+    engine.close()
+    places = {(group.slice_key, group.slice_value) for _, group in cells}
+    assert places == {
+        (None, None),
+        ("city", "a'b"),
+        ("city", "c"),
+        ("age > 30", "true"),
+        ("age > 30", "false"),
+    }

@@ -68,6 +68,17 @@ def values(text: str) -> list[object]:
         ("n > 1e308", [None, True]),
         ("if(b, s, 'x')", ["Bern", "x"]),
         ("s RLIKE '^B' OR s ILIKE 'z%'", [True, True]),
+        # A whole number has no point, which the text of a slice's value would show.
+        ("cast(floor(d) AS string)", ["2", "-3"]),
+        ("cast(ceil(i / 4) AS string)", ["1", "1"]),
+        ("floor(d, 1)", [2.7, -2.7]),
+        ("decimal(d)", [Decimal(3), Decimal(-3)]),
+        # One within the other.
+        ("cast(i / z AS int)", [None, 0]),
+        ("int(dayofweek(ts))", [1, 2]),
+        ("isnull(i / z)", [True, False]),
+        ("nanvl(ln(e), 1)", [None, math.log(4)]),
+        ("zeroifnull(pmod(i, z))", [0, 2]),
     ],
 )
 def test_values_are_those_of_databricks(text: str, expected: list[object]) -> None:
@@ -97,7 +108,26 @@ def test_aggregates_are_those_of_databricks(text: str, expected: object) -> None
     assert values(text) == [expected]
 
 
-@pytest.mark.parametrize("text", ["hash(s)", "rand() > 0.5", "uuid()", "skewness(d)", "avg(xxhash64(i))"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hash(s)",
+        "rand() > 0.5",
+        "uuid()",
+        "skewness(d)",
+        "avg(xxhash64(i))",
+        "cast(hash(s) AS int)",
+        "isnull(rand())",
+        "ts > now()",
+        "date(ts) = current_date()",
+        "unix_timestamp()",
+        "current_user()",
+        "explode(a)",
+        "posexplode(a)",
+        "inline(a)",
+        "stack(2, i, z)",
+    ],
+)
 def test_what_differs_from_databricks_or_from_itself_is_refused(text: str) -> None:
     with pytest.raises(InvalidValueError, match=r"an expression: found .*the same as on Databricks"):
         values(text)

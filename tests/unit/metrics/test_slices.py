@@ -23,7 +23,9 @@ def test_databricks_sql_becomes_duckdb_sql(text: str, sql: str) -> None:
     assert row_expression(text, COLUMNS, "slicing_exprs") == sql
 
 
-@pytest.mark.parametrize("text", ["avg(age)", "(SELECT 1)", "row_number() OVER (ORDER BY age)", "age >", ""])
+@pytest.mark.parametrize(
+    "text", ["avg(age)", "(SELECT 1)", "row_number() OVER (ORDER BY age)", "age >", "", "*"]
+)
 def test_what_looks_beyond_the_row_is_refused(text: str) -> None:
     with pytest.raises(InvalidValueError, match="slicing_exprs"):
         row_expression(text, COLUMNS, "slicing_exprs")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -43,20 +45,36 @@ _SECONDS = ("tinyint", "smallint", "int", "bigint", "float", "double")
 
 def connect() -> duckdb.DuckDBPyConnection:
     """Return a connection that reads and writes timestamps in UTC, and has views of its own only."""
-    connection = _database(os.getpid()).cursor()
+    connection = _database().cursor()
     # A table is never meant to be a Python variable that happens to have its name.
     connection.execute("SET TimeZone = 'UTC'; SET python_enable_replacements = false")
     return connection
 
 
-@lru_cache(maxsize=1)
-def _database(process: int) -> duckdb.DuckDBPyConnection:
-    """Return the empty database of this process; to make one takes as long as a small refresh's reading."""
-    del process  # A child has none of its parent's threads.
-    database = duckdb.connect()
-    # Data files never change, and are asked for their contents again and again.
-    database.execute("SET GLOBAL parquet_metadata_cache = true")
-    return database
+_DATABASES: dict[int, duckdb.DuckDBPyConnection] = {}
+"""The empty database of each process, which takes as long to make as a small refresh to read."""
+
+_MAKING = threading.Lock()
+
+
+def _database() -> duckdb.DuckDBPyConnection:
+    with _MAKING:
+        if os.getpid() not in _DATABASES:
+            made = duckdb.connect()
+            # Data files never change, and are asked for their contents again and again.
+            made.execute("SET GLOBAL parquet_metadata_cache = true")
+            _DATABASES[os.getpid()] = made
+        return _DATABASES[os.getpid()]
+
+
+def _in_child() -> None:
+    """Never let a parent's database go: that would wait for threads that a forked process does not have."""
+    _MAKING.release()
+    for made in _DATABASES.values():
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(made))
+
+
+os.register_at_fork(before=_MAKING.acquire, after_in_parent=_MAKING.release, after_in_child=_in_child)
 
 
 def micros_sql(column: Column) -> str:
@@ -217,13 +235,14 @@ class DuckDBEngine:
         """
         texts = list(expressions)
         compiled = [row_expression(text, self.columns, f"slicing_exprs: {text!r}") for text in texts]
-        try:
-            types = self.types(compiled)
-        except duckdb.Error as error:
-            raise InvalidValueError(
-                "slicing_exprs", texts, f"expressions that can be evaluated: {error}"
-            ) from error
-        return [Slicing(*parts) for parts in zip(texts, compiled, types, strict=True)]
+        found = []
+        for text, sql in zip(texts, compiled, strict=True):
+            try:
+                found += [Slicing(text, sql, kind) for kind in self.types([sql])]
+            except duckdb.Error as error:
+                expected = f"an expression that can be evaluated: {error}"
+                raise InvalidValueError("slicing_exprs", text, expected) from error
+        return found
 
     def values(self, expression: str) -> list[str]:
         """Return the distinct non-null values of an expression as text, ascending."""

@@ -34,6 +34,7 @@ from databricks_monitoring.names import TABLE_ROW, quote
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pyspark.sql import Column as SparkColumn
     from pyspark.sql import DataFrame, SparkSession
 
     from databricks_monitoring.metrics.columns import Column
@@ -384,8 +385,11 @@ class SparkEngine:
         if compared is None:
             rows = SparkMetricTable.rows_by(self._spark.range(0), table.schema)
         else:
-            rows = compared.groupBy(quote(_SIZE), quote("@target")).applyInArrow(
-                _drift(wanted, profile.schema, table.schema), from_arrow_schema(table.schema)
+            names = {f"@{at}": name for at, name in enumerate(compared.columns)}
+            size, target, *_ = names
+            sent = compared.toDF(*names)
+            rows = sent.groupBy(quote(size), quote(target)).applyInArrow(
+                _drift(wanted, profile.schema, table.schema, names), from_arrow_schema(table.schema)
             )
         table.replace(rows, replaced, state)
         written = table.read() if replaced is None else table.read().where(condition(replaced))
@@ -431,19 +435,26 @@ class _Group:
     def made(self, by: Callable[[ProfilePart, int, pa.Table], pa.Table], schema: pa.Schema) -> DataFrame:
         """Return what workers make of each window."""
         part, empty = self.part, self.empty
+        # Sessions take a name with a dot for a path when they hand rows to workers.
+        names = {f"@{at}": name for at, name in enumerate(part.shipped)}
 
         def made(key: tuple[pa.Scalar, ...], rows: pa.Table) -> pa.Table:
-            return by(part, key[0].as_py(), rows.slice(0, 0) if empty else rows)
+            return by(part, key[0].as_py(), rows.slice(0, 0) if empty else _renamed(rows, names))
 
-        picked = [] if empty else [_shipped(column) for column in part.shipped.values()]
+        sent = zip(names, part.shipped.values(), strict=True)
+        picked = [] if empty else [_shipped(column).alias(name) for name, column in sent]
         chosen = self.rows.select(F.col(quote(START)), *picked)
         return chosen.groupBy(quote(START)).applyInArrow(made, from_arrow_schema(schema))
 
 
-def _shipped(column: Column) -> object:
+def _renamed(rows: pa.Table, names: Mapping[str, str]) -> pa.Table:
+    return rows.rename_columns([names.get(name, name) for name in rows.column_names])
+
+
+def _shipped(column: Column) -> SparkColumn:
     named = F.col(quote(column.name))
     if column.sql_type == "BOOLEAN" and column.column_class is ColumnClass.COMPLEX:
-        return F.when(named.isNotNull(), F.lit(True)).alias(column.name)  # noqa: FBT003 - a value
+        return F.when(named.isNotNull(), F.lit(True))  # noqa: FBT003 - a value
     return named
 
 
@@ -474,11 +485,15 @@ def _rows_read(wanted: Profiling[SparkSource]) -> int:
     return found
 
 
-def _drift(wanted: Drifting, profile_schema: pa.Schema, drift_schema: pa.Schema) -> Made:
+def _drift(
+    wanted: Drifting, profile_schema: pa.Schema, drift_schema: pa.Schema, names: Mapping[str, str]
+) -> Made:
     definition = wanted.definition
 
     def made(key: tuple[pa.Scalar, ...], rows: pa.Table) -> pa.Table:
         size, start = key[0].as_py() or None, key[1].as_py()
-        return spark_worker.drift_rows(definition, profile_schema, drift_schema, (size, start), rows)
+        return spark_worker.drift_rows(
+            definition, profile_schema, drift_schema, (size, start), _renamed(rows, names)
+        )
 
     return made

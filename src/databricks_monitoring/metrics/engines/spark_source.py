@@ -15,6 +15,7 @@ from databricks_monitoring.metrics.columns import columns_of
 from databricks_monitoring.metrics.engines import spark_worker
 from databricks_monitoring.metrics.engines.duckdb import DuckDBEngine, no_rows
 from databricks_monitoring.metrics.plan import Change
+from databricks_monitoring.metrics.windows import NO_TIME_FROM
 from databricks_monitoring.names import quote
 
 if TYPE_CHECKING:
@@ -108,17 +109,19 @@ class SparkSource:
         if native is not None:
             return frame.withColumn(MICROS, F.expr(native.format(quote(self._time.name))))
         # Texts and numbers are read as times by DuckDB, by one rule on every engine.
-        time = self._time
+        time, names = self._time, frame.columns
 
         def added(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            return spark_worker.with_micros(time, batches)
+            return spark_worker.with_micros(time, (batch.rename_columns(names) for batch in batches))
 
         fields = [*frame.schema.fields, StructField(MICROS, LongType())]
-        return frame.mapInArrow(added, StructType(fields))
+        return _by_position(frame).mapInArrow(added, StructType(fields))
 
     def _in_windows(self, frame: DataFrame) -> DataFrame:
         micros = F.col(quote(MICROS))
-        return frame.where(micros.isNotNull() if self._since is None else micros >= self._since)
+        # NULL is not before any moment.
+        timed = frame.where(micros < NO_TIME_FROM)
+        return timed if self._since is None else timed.where(micros >= self._since)
 
     def of_windows(self, calendar: Calendar, starts: Sequence[int]) -> DataFrame:
         """Return the rows of windows, with the start of each one's."""
@@ -144,10 +147,12 @@ class SparkSource:
 
     @cached_property
     def _unreadable(self) -> int:
-        return int(self.rows.where(F.col(quote(MICROS)).isNull()).count()) if self._time else 0
+        micros = F.col(quote(MICROS))
+        none = micros.isNull() | (micros >= NO_TIME_FROM)
+        return int(self.rows.where(none).count()) if self._time else 0
 
     def unreadable_times(self) -> int:
-        """Return the number of rows whose time is NULL or cannot be read."""
+        """Return the number of rows whose time is NULL, cannot be read or is none of a calendar's."""
         return self._unreadable
 
     def window_counts(self, calendar: Calendar) -> Mapping[int, int]:
@@ -166,9 +171,12 @@ class SparkSource:
         columns = self.columns
 
         def distinct(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            return spark_worker.distinct_values(expression, columns, batches)
+            named = (batch.rename_columns(list(columns)) for batch in batches)
+            return spark_worker.distinct_values(expression, columns, named)
 
-        made = self._frame.mapInArrow(distinct, StructType([StructField("value", StringType())]))
+        made = _by_position(self._frame).mapInArrow(
+            distinct, StructType([StructField("value", StringType())])
+        )
         return sorted(str(row["value"]) for row in made.distinct().collect())
 
     def change_since(
@@ -248,6 +256,11 @@ class SparkSource:
         each = some.groupBy(quote(START), quote(_HASH)).agg(F.sum(F.col(quote(_SIGN))).alias("rows"))
         counted = each.where(F.col("rows") > 0).groupBy(quote(START)).agg(F.sum("rows").alias("rows"))
         return {int(row[START]): int(row["rows"]) for row in counted.collect()}
+
+
+def _by_position(frame: DataFrame) -> DataFrame:
+    """Return rows whose columns are called by their place: workers are not sent every name, such as `a.b`."""
+    return frame.toDF(*(f"@{at}" for at in range(len(frame.columns))))
 
 
 def _moment(micros: int) -> SparkColumn:

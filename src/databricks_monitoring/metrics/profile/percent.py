@@ -20,7 +20,7 @@ def percent(part: Integers, whole: Integers) -> Floats:
 
     Notes
     -----
-    ``100 * part / whole``. Columns `percent_nan`, `percent_zeros` and `percent_distinct` are relative to
+    ``part / whole * 100``. Columns `percent_nan`, `percent_zeros` and `percent_distinct` are relative to
     `count`, `percent_null` to ``count + num_nulls`` (see `conventions.PERCENT_NULL_DENOMINATOR`).
 
     Examples

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,12 @@ import numpy as np
 import pyarrow as pa
 
 from databricks_monitoring.errors import MetricError
+from databricks_monitoring.metrics.columns import ColumnClass
 from databricks_monitoring.metrics.custom import aggregate_cells
 from databricks_monitoring.metrics.engines.base import ItemColumn, NumberColumn, Rows, nothing
+from databricks_monitoring.metrics.engines.delta_scan import quoted
 from databricks_monitoring.metrics.engines.duckdb import value_sql
-from databricks_monitoring.metrics.groups import Group, partitions
+from databricks_monitoring.metrics.groups import Group, cut_slices, partitions
 from databricks_monitoring.metrics.profile.batches import GroupRows
 from databricks_monitoring.metrics.profile.uncastable import uncastable_cells, uncastable_sql
 from databricks_monitoring.metrics.profile.window import Layout, part_of, profile_items, profile_numbers
@@ -47,6 +49,7 @@ _MODEL = "@model"
 _SLICE = "@slice"
 _TEXT = "@text"
 _FAILS = "@fails"
+_EXACT = "@exact"
 
 
 @dataclass(frozen=True)
@@ -204,7 +207,7 @@ class ProfileRows:
                 read = self._read(part, batch, {})
                 here = self._layout(read, batch, calendar)
                 profiles |= self._profiles(part, read, here)
-            custom = self._custom(batch, calendar) if custom is None else custom
+            custom = self._custom(batch, calendar, layout) if custom is None else custom
             starts = batch.starts[some]
             windows = _Windows(keys[some], starts if calendar else [None] * len(starts), custom)
             yield starts, list(self._rows(here, profiles, table_cells, windows))
@@ -235,7 +238,7 @@ class ProfileRows:
             return self.probabilities
         return probabilities_of(self.definition, self.engine, self.engine.columns)
 
-    def _custom(self, batch: Batch, calendar: Calendar | None) -> Custom:
+    def _custom(self, batch: Batch, calendar: Calendar | None, layout: Layout) -> Custom:
         return aggregate_cells(
             self.engine,
             self.aggregates,
@@ -245,6 +248,7 @@ class ProfileRows:
             calendar=calendar,
             span=batch.span,
             unreadable=self.unprofiled,
+            chosen=cut_slices(layout.partitions) if self.aggregates else None,
         )
 
     def _parts(self, rows: int) -> list[list[Column]]:
@@ -302,7 +306,12 @@ class ProfileRows:
             for column in part
             if column.name in expected and (sql := uncastable_sql(column, expected[column.name]))
         }
-        return plain | texts | fails
+        exact = {
+            _EXACT + column.name: _identity_sql(column)
+            for column in part
+            if column.has_more_digits_than_a_double
+        }
+        return plain | texts | fails | exact
 
     def _layout(self, read: Rows, batch: Batch, calendar: Calendar | None) -> Layout:
         if calendar is None or read.micros is None:
@@ -409,6 +418,12 @@ class ProfileRows:
         )
 
 
+def _identity_sql(column: Column) -> str:
+    """Return a number that is the same for equal values of a column (up to a collision of 63-bit hashes)."""
+    name = quoted(column.name)
+    return f"CASE WHEN {name} IS NOT NULL THEN CAST(hash({name}) >> 1 AS BIGINT) END"
+
+
 def _profile(column: Column, read: Rows, layout: Layout) -> Arrays:
     found: Arrays = {}
     for name in (column.name, _TEXT + column.name):
@@ -417,5 +432,10 @@ def _profile(column: Column, read: Rows, layout: Layout) -> Arrays:
             found |= profile_numbers(column, values, layout)
         elif isinstance(values, ItemColumn):
             found |= profile_items(column, values, layout)
+    exact = read.columns.get(_EXACT + column.name)
+    if isinstance(exact, NumberColumn):
+        # Times are counted like this, and nothing else of them is wanted.
+        counted = profile_numbers(replace(column, column_class=ColumnClass.TEMPORAL), exact, layout)
+        found |= {name: counted[name] for name in ("distinct_count", "percent_distinct")}
     fails = read.columns.get(_FAILS + column.name)
     return found | uncastable_cells(fails, layout) if isinstance(fails, NumberColumn) else found

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from sqlglot import exp
 
 from databricks_monitoring.errors import UnsupportedColumnError
 from databricks_monitoring.metrics.columns import ColumnClass
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from databricks_monitoring.metrics.profile.cells import Cells
 
 _BOTH = 2
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
 
 
 class ClassValues(Protocol):
@@ -51,12 +56,12 @@ def probability_sql(
         If the column is of another type.
     """
     name = quoted(column.name)
-    if column.data_type.startswith("map<string,"):
+    if _holds_numbers(column, "map<string,"):
         classes = engine.values(f"unnest(map_keys({name}))")
         found = {each: f"list_extract(map_extract({name}, {literal(each)}), 1)" for each in classes}
         # An empty map gives no class anything: it is as good as none.
         return {each: _zero_if_absent(f"nullif(cardinality({name}), 0)", sql) for each, sql in found.items()}
-    if column.data_type.startswith("struct<"):
+    if _holds_numbers(column, "struct<"):
         fields = engine.values(f"unnest(struct_keys({name}))")
         found = {each: f"struct_extract({name}, {literal(each)})" for each in fields}
         return {each: _zero_if_absent(name, sql) for each, sql in found.items()}
@@ -69,6 +74,29 @@ def probability_sql(
         f"Column {column.name!r} of probabilities is {column.data_type}; expected map<string,double>, "
         "a struct with a number for each class, or a number: the probability of the positive class."
     )
+
+
+def _holds_numbers(column: Column, kind: str) -> bool:
+    """Whether a column is a map or struct as wanted, and what is in it are numbers."""
+    if not column.data_type.startswith(kind):
+        return False
+    parsed = exp.DataType.build(column.data_type, dialect="spark")
+    parts = [part.args["kind"] if isinstance(part, exp.ColumnDef) else part for part in parsed.expressions]
+    held = parts[1:] if kind.startswith("map") else parts
+    return all(part.sql(dialect="databricks").lower().partition("(")[0] in _NUMBERS for part in held)
+
+
+def class_identity(name: str) -> str | Decimal:
+    """Return what two names of one class share: the number that they spell, or the truth value, or the name.
+
+    Examples
+    --------
+    >>> class_identity("1") == class_identity("1.0"), class_identity("True"), class_identity("01")
+    (True, 'true', '01')
+    """
+    if _NUMBER.fullmatch(name):
+        return Decimal(name)
+    return name.lower() if name.lower() in ("true", "false") else name
 
 
 def _zero_if_absent(there: str, sql: str) -> str:
@@ -101,7 +129,9 @@ def two_classes(column: str, seen: Iterable[str]) -> tuple[str, str] | None:
     >>> two_classes("p", ["stay", "churn"]), two_classes("p", ["0"]), two_classes("p", ["churn"])
     (('churn', 'stay'), ('0', '1'), None)
     """
-    classes = sorted(set(seen))
+    # Tables may write one class in different ways.
+    named = {class_identity(name): name for name in sorted(set(seen), reverse=True)}
+    classes = sorted(named.values())
     if len(classes) > _BOTH:
         raise UnsupportedColumnError(
             f"Column {column!r} holds one probability a row, but there are {len(classes)} classes: "
@@ -125,6 +155,7 @@ def probability_cells(probabilities: Mapping[str, Floats], labels: np.typing.NDA
     Notes
     -----
     Rows without probabilities are left out. A class that a row gives no probability has probability 0 there.
+    The label 1 is the class of the probability that is called ``1.0`` (`class_identity`).
     The area is computed for each label against all others, unless all rows have it; `macro` and `weighted`
     are means over these. So what other rows of the table give probabilities to changes nothing.
     """
@@ -134,10 +165,12 @@ def probability_cells(probabilities: Mapping[str, Floats], labels: np.typing.NDA
     labels = labels[has]
     if len(labels) == 0:
         return {}
+    by_class: dict[str | Decimal, Floats] = {}
+    for name, values in probabilities.items():
+        one = class_identity(name)
+        by_class[one] = by_class[one] + values[has] if one in by_class else values[has]
     absent = np.zeros(len(labels))
-    given = {
-        name: probabilities[name][has] if name in probabilities else absent for name in np.unique(labels)
-    }
+    given = {name: by_class.get(class_identity(str(name)), absent) for name in np.unique(labels)}
     of_labels = np.zeros(len(labels))
     for name, values in given.items():
         of_labels[labels == name] = values[labels == name]

@@ -8,8 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from databricks_monitoring.errors import UnsupportedColumnError
 from databricks_monitoring.metrics.columns import ColumnClass
 from databricks_monitoring.metrics.engines.base import ItemColumn, NumberColumn
+from databricks_monitoring.metrics.engines.delta_scan import quoted
 from databricks_monitoring.metrics.engines.duckdb import value_sql
 from databricks_monitoring.metrics.fairness.groups import fairness
 from databricks_monitoring.metrics.quality.accuracy import accuracy_score
@@ -22,7 +24,6 @@ from databricks_monitoring.metrics.quality.probabilities import (
     two_classes,
 )
 from databricks_monitoring.metrics.quality.regression import regression_errors
-from databricks_monitoring.metrics.slices import text_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -75,8 +76,11 @@ class TableRowMetrics:
             return {}
         if self._definition.is_classification:
             named = class_names(self._prediction, self._label)
+        elif _may_be_number(self._prediction):
+            there = self._label is not None and _may_be_number(self._label)
+            named = (_double(self._prediction), _double(self._label) if self._label and there else None)
         else:
-            named = (_double(self._prediction), _double(self._label) if self._label else None)
+            return {}
         found = {name: sql for name, sql in zip((_PREDICTION, _LABEL), named, strict=True) if sql is not None}
         return found | {_PROBABILITY + name: sql for name, sql in self._probabilities.items()}
 
@@ -158,29 +162,66 @@ def _quality(counted: Confusion) -> Cells:
     }
 
 
-def class_names(prediction: Column, label: Column | None) -> tuple[str, str | None]:
-    """Return the texts of classes; numbers of different types are written as double, so that 1 equals 1.0.
+def check_types(definition: MonitorDefinition, columns: Mapping[str, Column]) -> None:
+    """Refuse predictions and labels of a regression that are no numbers, nor texts that may spell some.
 
-    NaN is no class: a row that has it is like one without a prediction or a label.
+    Raises
+    ------
+    UnsupportedColumnError
+        Naming the column and its type.
+    """
+    if definition.problem_type != "regression":
+        return
+    for role, name in (("Prediction", definition.prediction_column), ("Label", definition.label_column)):
+        column = columns.get(name or "")
+        if column is not None and not _may_be_number(column):
+            raise UnsupportedColumnError(
+                f"{role} column {column.name!r} of a regression is {column.data_type}; expected a number."
+            )
+
+
+def _may_be_number(column: Column) -> bool:
+    return column.column_class is ColumnClass.NUMERIC or column.is_text
+
+
+def class_names(prediction: Column, label: Column | None) -> tuple[str, str | None]:
+    """Return the texts of classes, the same for the same class in columns of different types.
+
+    Notes
+    -----
+    Numbers of different types are written as double, so that 1 equals 1.0. Beside a number, a text that
+    spells one and a boolean are written as that number would be; beside a boolean, a text that spells one.
+    NaN is no class: a row that has it is like one without a prediction or a label. Both zeros are one.
     """
     if label is None:
-        return _class_name(prediction, value_sql(prediction, as_text=True)), None
+        return _class_name(prediction), None
     numeric = prediction.column_class is label.column_class is ColumnClass.NUMERIC
     if numeric and prediction.sql_type != label.sql_type:
-        return (
-            _class_name(prediction, text_sql(_double(prediction), "DOUBLE")),
-            _class_name(label, text_sql(_double(label), "DOUBLE")),
-        )
-    return (
-        _class_name(prediction, value_sql(prediction, as_text=True)),
-        _class_name(label, value_sql(label, as_text=True)),
-    )
+        return _number_name(_double(prediction), "DOUBLE"), _number_name(_double(label), "DOUBLE")
+    return _class_name(prediction, label), _class_name(label, prediction)
 
 
-def _class_name(column: Column, text: str) -> str:
-    if column.data_type not in ("float", "double"):
+def _class_name(column: Column, beside: Column | None = None) -> str:
+    value, text = quoted(column.name), value_sql(column, as_text=True)
+    if column.data_type in ("float", "double"):
+        return _number_name(value, column.sql_type)
+    if beside is not None and beside.column_class is ColumnClass.NUMERIC:
+        if column.data_type == "boolean":
+            return _number_name(f"CAST({value} AS {beside.sql_type})", beside.sql_type)
+        if column.is_text:
+            spelt = f"TRY_CAST({value} AS {beside.sql_type})"
+            exactly = f"TRY_CAST({value} AS DOUBLE) = CAST({spelt} AS DOUBLE)"
+            return f"CASE WHEN {exactly} THEN {_number_name(spelt, beside.sql_type)} ELSE {text} END"
+    if beside is not None and beside.data_type == "boolean" and column.is_text:
+        return f"coalesce(CAST(TRY_CAST({value} AS BOOLEAN) AS VARCHAR), {text})"
+    return text
+
+
+def _number_name(value: str, sql_type: str) -> str:
+    text = f"CAST({value} AS VARCHAR)"
+    if sql_type not in ("FLOAT", "DOUBLE"):
         return text
-    return f"CASE WHEN NOT isnan({value_sql(column)}) THEN {text} END"
+    return f"CASE WHEN {value} = 0 THEN '0.0' WHEN NOT isnan({value}) THEN {text} END"
 
 
 def binary_classes(
@@ -230,7 +271,7 @@ def probabilities_of(
 
 
 def _double(column: Column) -> str:
-    return f"CAST({value_sql(column)} AS DOUBLE)"
+    return f"{'TRY_CAST' if column.is_text else 'CAST'}({value_sql(column)} AS DOUBLE)"
 
 
 def _numbers(column: ItemColumn | NumberColumn) -> Floats:
