@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -167,13 +168,23 @@ class Profiles:
         """
         if not len(self.groups):
             return np.full(len(rows), NOWHERE)
-        sizes = (self.groups.max() + 1, self.models.max() + 1)
-        keys = (self.windows * sizes[0] + self.groups) * sizes[1] + self.models
-        wanted = (windows * sizes[0] + self.groups[rows]) * sizes[1] + models
+        keys, order = self._ordered
+        wanted = self._keys(windows, self.groups[rows], models)
         wanted = np.where((windows == NOWHERE) | (models == NOWHERE), NOWHERE, wanted)
+        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        return np.where(keys[at] == wanted, order[at], NOWHERE)
+
+    @cached_property
+    def _ordered(self) -> tuple[Integers, Integers]:
+        """The keys of the rows, ascending, and the row of each."""
+        keys = self._keys(self.windows, self.groups, self.models)
         order = np.argsort(keys, kind="stable")
-        at = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
-        return np.where(keys[at] == wanted, at, NOWHERE)
+        return keys[order], order
+
+    def _keys(self, windows: Integers, groups: Integers, models: Integers) -> Integers:
+        sizes = (self.groups.max() + 1, self.models.max() + 1)
+        found: Integers = (windows * sizes[0] + groups) * sizes[1] + models
+        return found
 
     def once(self) -> Integers:
         """Return for each row the row of all models together where both speak of the same rows, or itself.

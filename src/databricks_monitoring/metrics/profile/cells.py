@@ -45,6 +45,37 @@ def presence(count: Integers, nulls: Integers) -> Arrays:
     }
 
 
+class QuantileLists:
+    """The quantiles of many groups, which take most of the memory: one array that is filled bit by bit.
+
+    Parameters
+    ----------
+    groups
+        How many groups there are at most.
+    """
+
+    def __init__(self, groups: int) -> None:
+        self._found = np.empty((groups, QUANTILES))
+        self._there: list[Flags] = []
+        self._filled = 0
+
+    def add(self, numbers: Segments) -> None:
+        """Add the quantiles of the next groups."""
+        there = numbers.sizes > 0
+        after = self._filled + len(numbers.filled)
+        quantiles(numbers, self._found[self._filled : after])
+        self._there.append(there)
+        self._filled = after
+
+    def column(self) -> pa.Array:
+        """Return a list for each group, NULL for one without values."""
+        there = np.concatenate([np.zeros(0, np.bool_), *self._there])
+        bounds = bounds_of(np.where(there, QUANTILES, 0)).astype(np.int32)
+        offsets = pa.array(bounds, pa.int32(), mask=np.append(~there, False))
+        values = self._found[: self._filled].reshape(-1)
+        return pa.ListArray.from_arrays(offsets, pa.array(values, pa.float64()))
+
+
 def numeric(ordered: Segments, nulls: Integers) -> Arrays:
     """Return the cells of a numeric column.
 
@@ -55,15 +86,21 @@ def numeric(ordered: Segments, nulls: Integers) -> Arrays:
     nulls
         How many values of each group are NULL.
     """
+    lists = QuantileLists(len(ordered))
+    return numeric_but_quantiles(ordered, nulls, lists) | {"quantiles": lists.column()}
+
+
+def numeric_but_quantiles(ordered: Segments, nulls: Integers, lists: QuantileLists) -> Arrays:
+    """Return the other cells of a numeric column, and add the quantiles to those of other groups."""
     count = ordered.sizes
     numbers, num_nan = without_nan(ordered)
     there, any_numbers = count > 0, numbers.sizes > 0
     least, greatest = extremes(numbers)
     zeros = num_zeros(numbers)
     distinct = distinct_count(numbers, num_nan)
+    lists.add(numbers)
     return presence(count, nulls) | {
         "avg": _given(mean(numbers), any_numbers),
-        "quantiles": _lists(quantiles(numbers), any_numbers),
         "min": _given(least, any_numbers),
         "max": _given(greatest, any_numbers),
         "stddev": _given(stddev(numbers), numbers.sizes > STDDEV_DDOF),
@@ -145,10 +182,3 @@ def complex_values(ordered: Segments, nulls: Integers) -> Arrays:
 
 def _given(values: Floats, there: Flags) -> pa.Array:
     return pa.array(values, pa.float64(), mask=~there)
-
-
-def _lists(rows: Floats, there: Flags) -> pa.Array:
-    """Return the rows as lists where they are there, and NULL elsewhere."""
-    bounds = bounds_of(np.where(there, QUANTILES, 0)).astype(np.int32)
-    offsets = pa.array(bounds, pa.int32(), mask=np.append(~there, False))
-    return pa.ListArray.from_arrays(offsets, pa.array(rows.reshape(-1), pa.float64()))

@@ -6,20 +6,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from databricks_monitoring.metrics.compiled import compiled
 from databricks_monitoring.metrics.conventions import QUANTILES
 
 if TYPE_CHECKING:
-    from databricks_monitoring.metrics.arrays import Floats
+    from databricks_monitoring.metrics.arrays import Floats, Integers, Numbers
     from databricks_monitoring.metrics.profile.segments import Segments
 
 
-def quantiles(ordered: Segments) -> Floats:
+def quantiles(ordered: Segments, found: Floats | None = None) -> Floats:
     """Return 1000 quantiles of each group that has values, in ascending order, in the column's unit.
 
     Parameters
     ----------
     ordered : Segments, of k groups
         Non-null values without NaN, in ascending order.
+    found : ndarray, shape (groups that have values, 1000)
+        Where they go; a new array by default.
 
     Returns
     -------
@@ -43,10 +46,17 @@ def quantiles(ordered: Segments) -> Floats:
     >>> q[0], q[499], q[-1]
     (np.float64(2.0), np.float64(1000.0), np.float64(2000.0))
     """
-    # Whole numbers throughout: ceil(i * n / 1000) - 1 must not depend on how i / 1000 is rounded.
-    positions = np.arange(1, QUANTILES + 1, dtype=np.int64) * ordered.sizes[ordered.filled, np.newaxis]
-    positions += QUANTILES - 1
-    positions //= QUANTILES
-    positions += ordered.first[:, np.newaxis] - 1
-    found: Floats = ordered.values.astype(np.float64, copy=False)[positions]
+    if found is None:
+        found = np.empty((len(ordered.filled), QUANTILES))
+    _pick(ordered.values, ordered.first, ordered.sizes[ordered.filled], found)
     return found
+
+
+@compiled
+def _pick(values: Numbers, first: Integers, sizes: Integers, found: Floats) -> None:
+    """Fill in the quantiles of groups, given by where each starts and how many values it has."""
+    for group in range(len(first)):
+        for at in range(QUANTILES):
+            # Whole numbers throughout: ceil(i * n / 1000) - 1 must not depend on how i / 1000 is rounded.
+            place = ((at + 1) * sizes[group] + QUANTILES - 1) // QUANTILES - 1
+            found[group, at] = values[first[group] + place]

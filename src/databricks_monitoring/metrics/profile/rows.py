@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from databricks_monitoring.metrics.slices import Slicing
     from databricks_monitoring.metrics.windows import Calendar
 
-VALUES_AT_ONCE = 24_000_000
+VALUES_AT_ONCE = 16_000_000
 """Values held in memory at once (8 bytes each), unless one window of one column has more."""
 
-PROFILES_AT_ONCE = 20_000
+PROFILES_AT_ONCE = 10_000
 """Profiles held in memory at once (8 kB each, their quantiles), unless one window has more."""
 
 _MODEL = "@model"

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from databricks_monitoring.metrics.arrays import Flags, Integers, Numbers
     from databricks_monitoring.metrics.profile.cells import Arrays
 
-_NUMBER_CELLS: dict[ColumnClass, Callable[[Segments, Integers], Arrays]] = {
-    ColumnClass.NUMERIC: cells.numeric,
+_OTHER_CELLS: dict[ColumnClass, Callable[[Segments, Integers], Arrays]] = {
     ColumnClass.TEMPORAL: cells.temporal,
     ColumnClass.BINARY: cells.binary,
     ColumnClass.COMPLEX: cells.complex_values,
@@ -176,7 +175,7 @@ def profile_numbers(column: Column, read: NumberColumn, layout: Layout) -> Array
         )
         for window, at in layout.segments()
     ]
-    to_cells = _NUMBER_CELLS[column.column_class]
+    lists = cells.QuantileLists(len(layout.places)) if column.column_class is ColumnClass.NUMERIC else None
     parts = (
         windows[window].grouped(partition)
         for layer in layout.layers
@@ -185,8 +184,13 @@ def profile_numbers(column: Column, read: NumberColumn, layout: Layout) -> Array
     found = []
     for some in _few_at_once(parts):
         values, sizes, nulls = (np.concatenate(each) for each in zip(*some, strict=True))
-        found.append(to_cells(Segments(values, bounds_of(sizes)), nulls))
-    return together(found)
+        ordered = Segments(values, bounds_of(sizes))
+        if lists is not None:
+            found.append(cells.numeric_but_quantiles(ordered, nulls, lists))
+        else:
+            found.append(_OTHER_CELLS[column.column_class](ordered, nulls))
+    made = together(found)
+    return made if lists is None else made | {"quantiles": lists.column()}
 
 
 def _few_at_once(parts: Iterator[_Grouped]) -> Iterator[list[_Grouped]]:
