@@ -19,6 +19,7 @@ _MINUTE = 60_000_000
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
 _WEEK = 7 * _DAY
+_YEAR = 366 * _DAY
 _MONTHS_OF_A_YEAR = 12
 
 _FIXED = {
@@ -102,6 +103,17 @@ class Calendar:
     def before(self, start: int) -> int:
         """Return the start of the window that ends where this one starts."""
         return self._moved(start, -1)
+
+    def divides(self, other: Calendar) -> bool:
+        """Whether every window of another granularity consists of whole windows of this one.
+
+        Examples
+        --------
+        >>> Calendar("1 hour").divides(Calendar("1 month")), Calendar("1 week").divides(Calendar("1 month"))
+        (True, False)
+        """
+        mine, theirs = (_FIXED.get(each.granularity, _YEAR) for each in (self, other))
+        return mine <= _DAY and mine <= theirs
 
     def window(self, start: int) -> Window:
         """Return the window that starts at `start`."""

@@ -41,7 +41,7 @@ class DriftAhead:
         self._schema = schema
         self._columns = columns_read(wanted.definition, sorted(wanted.custom.used))
         self._rows: DriftRows | None = None
-        self._latest: tuple[str | None, pa.Table] | None = None
+        self._latest: dict[str | None, pa.Table] = {}
         self._threads = ThreadPoolExecutor(max_workers=os.cpu_count())
         self._worker = ThreadPoolExecutor(max_workers=1)
         self._pending: Future[None] | None = None
@@ -76,8 +76,8 @@ class DriftAhead:
             return
         profiles = self._read(pa.Table.from_batches(batches))
         there = set(starts)
-        if self._latest is not None and self._latest[0] == granularity:
-            before = self._latest[1]
+        before = self._latest.get(granularity)
+        if before is not None:
             there |= set(before.column(START).unique().to_pylist())
             both = pa.concat_tables([before, profiles])
         else:
@@ -93,7 +93,7 @@ class DriftAhead:
             self._stream.write_batch(self._rows.of_windows(granularity, windows, both, self._threads))
             self._made.append((granularity, windows))
         last = pc.equal(profiles.column(START), pa.scalar(max(starts), pa.int64()))
-        self._latest = granularity, profiles.filter(last)
+        self._latest[granularity] = profiles.filter(last)
 
     def _read(self, profiles: pa.Table) -> pa.Table:
         times = pc.struct_field(profiles.column("window"), "start").cast(pa.int64())

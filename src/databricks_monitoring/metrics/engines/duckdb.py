@@ -270,12 +270,20 @@ class DuckDBEngine:
     def window_counts(self, calendar: Calendar) -> Mapping[int, int]:
         """Return the number of rows of every window that has rows, by the window's start, ascending."""
         if calendar not in self._window_counts:
-            rows = self.connection.sql(
-                f"SELECT {calendar.start_sql(MICROS)} AS s, count(*) FROM {_ROWS}{self.timed} "  # noqa: S608
-                "GROUP BY 1 ORDER BY 1"
-            ).fetchall()
-            self._window_counts[calendar] = {int(start): int(count) for start, count in rows}
+            finer = next((known for known in self._window_counts if known.divides(calendar)), None)
+            self._window_counts[calendar] = (
+                self._count_rows(calendar)
+                if finer is None
+                else _counted_together(calendar, self._window_counts[finer])
+            )
         return self._window_counts[calendar]
+
+    def _count_rows(self, calendar: Calendar) -> dict[int, int]:
+        rows = self.connection.sql(
+            f"SELECT {calendar.start_sql(MICROS)} AS s, count(*) FROM {_ROWS}{self.timed} "  # noqa: S608
+            "GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+        return {int(start): int(count) for start, count in rows}
 
     def read(self, projections: Mapping[str, str], span: tuple[int, int] | None = None) -> Rows:
         """Return projections of the rows of a time span, or of all rows.
@@ -316,3 +324,12 @@ class DuckDBEngine:
 
     def _arrow(self, query: str) -> pa.Table:
         return self.connection.sql(query).to_arrow_table()
+
+
+def _counted_together(calendar: Calendar, counts: Mapping[int, int]) -> dict[int, int]:
+    """Return the rows of windows from those of smaller windows, which are ascending."""
+    found: dict[int, int] = {}
+    for start, count in counts.items():
+        window = calendar.start_of(start)
+        found[window] = found.get(window, 0) + count
+    return found

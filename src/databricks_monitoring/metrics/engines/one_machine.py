@@ -20,6 +20,7 @@ from databricks_monitoring.metrics.engines.drift_ahead import DriftAhead
 from databricks_monitoring.metrics.engines.duckdb import connect
 from databricks_monitoring.metrics.engines.made_ahead import made_ahead
 from databricks_monitoring.metrics.engines.protocol import Written
+from databricks_monitoring.metrics.profile.reading import Asked
 from databricks_monitoring.metrics.profile.rows import ProfileRows
 from databricks_monitoring.metrics.windows import Calendar, moment
 
@@ -145,21 +146,22 @@ def _made(
     wanted: Profiling[DeltaSnapshot], rows: ProfileRows, ahead: DriftAhead | None
 ) -> Iterator[pa.RecordBatch]:
     """Return the profile rows of a table, which are shown to what makes drift rows of them."""
+    for start in wanted.windows.get(None, ()):
+        then = None if start is None else moment(start)
+        made = list(rows.of_table(None if then is None else {"start": then, "end": then}))
+        if ahead is not None and start is None:
+            ahead.of_baseline(made, rows.metric_schema)
+        yield from made
+    asked = []
     for granularity, starts in wanted.windows.items():
         timed = [start for start in starts if start is not None]
-        if granularity is None:
-            for start in starts:
-                then = None if start is None else moment(start)
-                made = list(rows.of_table(None if then is None else {"start": then, "end": then}))
-                if ahead is not None and start is None:
-                    ahead.of_baseline(made, rows.metric_schema)
-                yield from made
-        elif timed:
+        if granularity is not None and timed:
             calendar = Calendar(granularity, wanted.definition.week_anchor)
-            for some, made in rows.of_windows(calendar, timed, wanted.source.window_counts(calendar)):
-                if ahead is not None:
-                    ahead.of_windows(granularity, some, made)
-                yield from made
+            asked.append(Asked(calendar, timed, wanted.source.window_counts(calendar)))
+    for calendar, (some, made) in rows.of_windows(asked) if asked else ():
+        if ahead is not None:
+            ahead.of_windows(calendar.granularity, some, made)
+        yield from made
 
 
 def _drift_rows(profile: DeltaMetricTable, wanted: Drifting, schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -20,6 +20,7 @@ from databricks_monitoring.metrics.engines.delta_scan import quoted
 from databricks_monitoring.metrics.engines.duckdb import value_sql
 from databricks_monitoring.metrics.groups import Group, cut_slices, partitions
 from databricks_monitoring.metrics.profile.batches import GroupRows
+from databricks_monitoring.metrics.profile.reading import Asked, Batch, batches
 from databricks_monitoring.metrics.profile.uncastable import uncastable_cells, uncastable_sql
 from databricks_monitoring.metrics.profile.window import Layout, part_of, profile_items, profile_numbers
 from databricks_monitoring.metrics.quality.table_row import TableRowMetrics, probabilities_of
@@ -28,6 +29,7 @@ from databricks_monitoring.names import ALL_MODELS, TABLE_ROW
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from databricks_monitoring.metrics.arrays import Integers
     from databricks_monitoring.metrics.columns import Column
     from databricks_monitoring.metrics.custom import Aggregate, Derived
     from databricks_monitoring.metrics.definition import MonitorDefinition
@@ -52,15 +54,6 @@ _FAILS = "@fails"
 _EXACT = "@exact"
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Windows that are read together; one without a calendar is the whole table."""
-
-    starts: Sequence[int]
-    span: tuple[int, int] | None
-    rows: int
-
-
 Custom = dict[tuple[int | None, "Group"], dict[str, "Cells"]]
 """Custom metrics by window, group and column."""
 
@@ -76,6 +69,15 @@ class _Windows:
     keys: Sequence[Mapping[str, object]]
     starts: Sequence[int | None]
     custom: Custom
+
+
+@dataclass
+class _Kept:
+    """The latest reading, while windows of other granularities are made of the same rows."""
+
+    of: int
+    span: tuple[int, int] | None = None
+    read: Rows | None = None
 
 
 class _UnreadableError(Exception):
@@ -126,29 +128,30 @@ class ProfileRows:
     probabilities: Mapping[str, str] | None = None
     unprofiled: dict[str, str] = field(default_factory=dict)
     rows_read: int = 0
+    _kept: _Kept = field(default_factory=lambda: _Kept(of=1), repr=False)
 
-    def of_windows(
-        self, calendar: Calendar, starts: Sequence[int], counts: Mapping[int, int]
-    ) -> Iterator[Made]:
-        """Return the rows of windows in the order of time, those of a few windows at once.
+    def of_windows(self, asked: Sequence[Asked]) -> Iterator[tuple[Calendar, Made]]:
+        """Return the rows of windows, a few windows' at once, those of each granularity in the order of time.
 
         Parameters
         ----------
-        calendar
-            Of the windows' granularity.
-        starts
-            Windows to profile; those without rows are skipped.
-        counts
-            Number of rows of every window that has rows.
+        asked
+            The windows of each granularity.
         """
-        for batch in self._batches(calendar, starts, counts):
-            try:
-                yield from self._of_some(batch, calendar)
-            except _UnreadableError:
-                # Raised before any row was made. Which columns a window lacks is for its own rows to say.
-                for start in batch.starts:
-                    alone = Batch([start], (start, calendar.end_of(start)), counts[start])
-                    yield from self._of_some(alone, calendar)
+        for together in batches(asked, VALUES_AT_ONCE // max(1, len(self.columns))):
+            self._kept = _Kept(of=len(together))
+            for each, batch in together:
+                for made in self._of_some_or_each(batch, each):
+                    yield each.calendar, made
+
+    def _of_some_or_each(self, batch: Batch, asked: Asked) -> Iterator[Made]:
+        try:
+            yield from self._of_some(batch, asked.calendar)
+        except _UnreadableError:
+            # Raised before any row was made. Which columns a window lacks is for its own rows to say.
+            for start in batch.starts:
+                alone = Batch([start], (start, asked.calendar.end_of(start)), asked.counts[start])
+                yield from self._of_some(alone, asked.calendar)
 
     def _of_some(self, batch: Batch, calendar: Calendar) -> Iterator[Made]:
         keys = [
@@ -168,22 +171,6 @@ class ProfileRows:
         for _, made in self._of_batch(batch, [{"window": window, "granularity": granularity}], None):
             yield from made
 
-    def _batches(
-        self, calendar: Calendar, starts: Sequence[int], counts: Mapping[int, int]
-    ) -> Iterator[Batch]:
-        wanted = set(starts)
-        rows_at_most = VALUES_AT_ONCE // max(1, len(self.columns))
-        run: list[int] = []
-        rows = 0
-        for start in sorted(counts):
-            if run and (rows + counts[start] > rows_at_most or start not in wanted):
-                yield Batch(run, (run[0], calendar.end_of(run[-1])), rows)
-                run, rows = [], 0
-            if start in wanted:
-                run, rows = [*run, start], rows + counts[start]
-        if run:
-            yield Batch(run, (run[0], calendar.end_of(run[-1])), rows)
-
     def _model_sql(self) -> str | None:
         column = self.engine.columns.get(self.definition.model_id_column or "")
         return value_sql(column, as_text=True) if column else None
@@ -194,7 +181,7 @@ class ProfileRows:
         predicates = frozenset(slicing.key for slicing in self.slicings if slicing.is_predicate)
         quality = TableRowMetrics(self.definition, self.engine.columns, predicates, self._probabilities)
         first, *others = self._parts(batch.rows)
-        read = self._read(first, batch, quality.projections)
+        read = self._read_once(first, batch, quality.projections)
         layout = self._layout(read, batch, calendar)
         self.rows_read += int(layout.bounds[-1])
         custom: Custom | None = None
@@ -255,6 +242,14 @@ class ProfileRows:
         size = max(1, VALUES_AT_ONCE // max(1, rows))
         # Even a table without columns to profile has rows to count.
         return [list(self.columns[at : at + size]) for at in range(0, len(self.columns), size)] or [[]]
+
+    def _read_once(self, part: Sequence[Column], batch: Batch, besides: Mapping[str, str]) -> Rows:
+        """Return what `_read` does, from the latest reading if that was of the same rows."""
+        if self._kept.of == 1 or len(part) < len(self.columns):
+            return self._read(part, batch, besides)
+        if self._kept.read is None or self._kept.span != batch.span:
+            self._kept.span, self._kept.read = batch.span, self._read(part, batch, besides)
+        return self._kept.read
 
     def _read(self, part: Sequence[Column], batch: Batch, besides: Mapping[str, str]) -> Rows:
         """Return the columns of a part, without those that cannot be read."""
@@ -319,11 +314,19 @@ class ProfileRows:
             bounds = np.array([0, read.count], dtype=np.intp)
         else:
             starts = np.array(batch.starts, dtype=np.int64)
-            # Rows lie in no other windows: a batch's span has no other window with rows.
-            window = np.searchsorted(starts, read.micros, side="right") - 1
-            small = window.astype(np.uint16 if len(starts) < 2**16 else np.uint32)
-            sorted_already = bool(np.all(window[1:] >= window[:-1]))
-            order = slice(0, read.count) if sorted_already else np.argsort(small, kind="stable")
+            ends = np.array([calendar.end_of(start) for start in batch.starts], dtype=np.int64)
+            window: Integers = np.searchsorted(starts, read.micros, side="right") - 1
+            # Rows may be read that lie in windows of another granularity only.
+            inside = np.greater_equal(window, 0) & np.less(read.micros, ends[window])
+            rows = None if inside.all() else np.flatnonzero(inside)
+            small = (window if rows is None else window[rows]).astype(
+                np.uint16 if len(starts) < 2**16 else np.uint32
+            )
+            if np.all(small[1:] >= small[:-1]):
+                order = slice(0, read.count) if rows is None else rows
+            else:
+                ordered = np.argsort(small, kind="stable")
+                order = ordered if rows is None else rows[ordered]
             counts = np.bincount(small, minlength=len(starts))
             bounds = np.concatenate([np.zeros(1, np.intp), np.cumsum(counts)])
         whole = Layout(order, bounds, [])
