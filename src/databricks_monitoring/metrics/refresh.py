@@ -354,9 +354,10 @@ class _Refresh(Generic[SourceType, TableType]):
         windows: dict[str | None, Sequence[int]] = {}
         before: dict[str | None, Mapping[int, int]] = {}
         for granularity, starts in work.windows.items():
-            if granularity is None:
+            if granularity is None or not starts:
                 continue
-            there = self.primary.window_counts(self._calendar(granularity))
+            calendar = self._calendar(granularity)
+            there = self.primary.window_counts(calendar, calendar.span(starts))
             new = sorted(there.keys() & set(starts))
             before[granularity] = compared_with(self.definition, granularity, new)
             # What is not replaced may hold the window that another is compared with.
@@ -508,7 +509,8 @@ class _Refresh(Generic[SourceType, TableType]):
         for granularity, starts in work.windows.items():
             if granularity is None or not starts:
                 continue
-            filled = len(self.primary.window_counts(self._calendar(granularity)).keys() & set(starts))
+            calendar = self._calendar(granularity)
+            filled = len(self.primary.window_counts(calendar, calendar.span(starts)).keys() & set(starts))
             with_rows += [f"{filled} of {granularity}"] if filled else []
             without += [f"{len(starts) - filled} of {granularity}"] if filled < len(starts) else []
         if with_rows:

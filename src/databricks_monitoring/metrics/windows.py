@@ -9,10 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from databricks_monitoring.errors import InvalidValueError
 from databricks_monitoring.metrics.conventions import EPOCH, WEEK_ANCHOR
 from databricks_monitoring.metrics.definition import GRANULARITIES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _MICROSECOND = timedelta(microseconds=1)
 _MINUTE = 60_000_000
@@ -152,6 +156,10 @@ class Calendar:
         month = f"month({date})" if self.granularity == "1 month" else "1"
         # Some sessions truncate dates by way of nanoseconds, which end in 2262.
         return f"(CAST(unix_date(make_date(year({date}), {month}, 1)) AS BIGINT) * {_DAY})"
+
+    def span(self, starts: Collection[int]) -> tuple[int, int]:
+        """Return the time from the first of some windows to the end of the last."""
+        return min(starts), self.end_of(max(starts))
 
     def runs(self, starts: list[int]) -> list[tuple[int, int]]:
         """Return the spans that adjacent windows cover together.

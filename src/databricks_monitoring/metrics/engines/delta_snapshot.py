@@ -35,6 +35,26 @@ class Fingerprint:
     hashes: int
 
 
+_ROUNDED = 1_000
+"""Microseconds that statistics of times may have been cut by."""
+
+
+@dataclass(frozen=True)
+class _Times:
+    """What is known of the times in a data file; None for what is not."""
+
+    rows: int | None
+    nulls: int | None
+    earliest: int | None
+    latest: int | None
+
+    def may_reach(self, span: tuple[int, int]) -> bool:
+        """Whether a row may lie in a time span, half-open in microseconds."""
+        if self.earliest is None or self.latest is None:
+            return self.nulls is None or self.nulls != self.rows
+        return self.earliest < span[1] and self.latest + _ROUNDED >= span[0]
+
+
 class DeltaSnapshot(DuckDBEngine):
     """Reads one Delta snapshot; later commits to the table are not seen.
 
@@ -157,21 +177,43 @@ class DeltaSnapshot(DuckDBEngine):
         return super().unreadable_times() if known is None else known
 
     def _unreadable_by_log(self) -> int | None:
+        nulls = 0
+        for file in self._times_of_files.values():
+            if file.nulls is None or (file.latest is None and file.nulls != file.rows):
+                return None
+            if file.latest is not None and file.latest >= NO_TIME_FROM:
+                return None
+            nulls += file.nulls
+        return nulls if self._times_of_files else None
+
+    def _rows_of(self, span: tuple[int, int] | None) -> str:
+        """Return what to select from for the rows of a time span: the files that may have some."""
+        if span is None or not self._times_of_files:
+            return self._rows
+        files = [path for path, times in self._times_of_files.items() if times.may_reach(span)]
+        return self._rows if len(files) == len(self._times_of_files) else f"({self._of_files(files)})"
+
+    @cached_property
+    def _times_of_files(self) -> dict[str, _Times]:
+        """What the log knows of the times in each data file; nothing where times are no timestamps."""
         column = self.columns.get(self._timestamp or "")
         # With a dot in its name a column's statistics could be those of a part of another one.
         if column is None or column.data_type != "timestamp" or "." in column.name:
-            return None
+            return {}
         statistics = pa.table(self._table.get_add_actions(flatten=True))
-        names = ["num_records", f"null_count.{column.name}", f"max.{column.name}"]
+        names = ["num_records", *(f"{of}.{column.name}" for of in ("null_count", "min", "max"))]
         if not set(names) <= set(statistics.column_names):
-            return None
-        rows, nulls, latest = (statistics.column(name).to_pylist() for name in names)
-        for count, without, last in zip(rows, nulls, latest, strict=True):
-            if without is None or (last is None and without != count):
-                return None
-            if last is not None and microseconds(last) >= NO_TIME_FROM:
-                return None
-        return int(sum(nulls))
+            return {}
+        known = zip(*(statistics.column(name).to_pylist() for name in ["path", *names]), strict=True)
+        root = Path(delta_scan.local_path(self._table.table_uri))
+        found = {
+            str(root / delta_scan.local_path(path)): _Times(
+                rows, nulls, *(None if time is None else microseconds(time) for time in (first, last))
+            )
+            for path, rows, nulls, first, last in known
+        }
+        files = {delta_scan.local_path(uri) for uri in self._table.file_uris()}
+        return found if found.keys() == files else {}
 
     def _of_files(self, files: Sequence[str]) -> str:
         return self.with_micros(delta_scan.scan(self._table, files=files))

@@ -177,14 +177,24 @@ class DuckDBEngine:
         self._micros = micros_sql(columns[timestamp_column]) if timestamp_column else None
         self._timestamp = timestamp_column
         self._since = since
-        self._window_counts: dict[Calendar, Mapping[int, int]] = {}
+        self._window_counts: dict[tuple[Calendar, tuple[int, int] | None], Mapping[int, int]] = {}
 
     @cached_property
     def connection(self) -> duckdb.DuckDBPyConnection:
-        """The connection, with the rows in it."""
-        connection = connect()
-        connection.execute(f"CREATE TEMP VIEW {_ROWS} AS {self.with_micros(self._relation(connection))}")
-        return connection
+        """The connection."""
+        return connect()
+
+    @cached_property
+    def _rows(self) -> str:
+        """The name of the view of all rows, which takes a look at every data file to make."""
+        rows = self.with_micros(self._relation(self.connection))
+        self.connection.execute(f"CREATE TEMP VIEW {_ROWS} AS {rows}")
+        return _ROWS
+
+    def _rows_of(self, span: tuple[int, int] | None) -> str:
+        """Return what to select from for the rows of a time span: all of these, and perhaps others."""
+        del span
+        return self._rows
 
     def close(self) -> None:
         """Release the connection, if there ever was one."""
@@ -221,7 +231,7 @@ class DuckDBEngine:
         if not listed:
             return []
         described = self.connection.sql(
-            f"DESCRIBE SELECT {', '.join(listed)} FROM {_ROWS}"  # noqa: S608
+            f"DESCRIBE SELECT {', '.join(listed)} FROM {self._rows}"  # noqa: S608
         ).fetchall()
         return [str(row[1]) for row in described]
 
@@ -247,41 +257,49 @@ class DuckDBEngine:
     def values(self, expression: str) -> list[str]:
         """Return the distinct non-null values of an expression as text, ascending."""
         rows = self.connection.sql(
-            f"SELECT DISTINCT CAST(v AS VARCHAR) AS v FROM (SELECT {expression} AS v FROM {_ROWS}) "  # noqa: S608
+            f"SELECT DISTINCT CAST(v AS VARCHAR) AS v FROM (SELECT {expression} AS v FROM {self._rows}) "  # noqa: S608
             "WHERE v IS NOT NULL ORDER BY v"
         ).fetchall()
         return [str(row[0]) for row in rows]
 
     def count(self) -> int:
         """Return the number of rows."""
-        return self._number(f"SELECT count(*) FROM {_ROWS}")  # noqa: S608
+        return self._number(f"SELECT count(*) FROM {self._rows}")  # noqa: S608
 
     def unreadable_times(self) -> int:
         """Return the number of rows whose time is NULL, cannot be read or is none of a calendar's."""
         if self._micros is None:
             return 0
         none = f"{MICROS} IS NULL OR {MICROS} >= {NO_TIME_FROM}"
-        return self._number(f"SELECT count(*) FROM {_ROWS} WHERE {none}")  # noqa: S608
+        return self._number(f"SELECT count(*) FROM {self._rows} WHERE {none}")  # noqa: S608
 
     def _number(self, query: str) -> int:
         [(number,)] = self.connection.sql(query).fetchall()
         return int(number)
 
-    def window_counts(self, calendar: Calendar) -> Mapping[int, int]:
-        """Return the number of rows of every window that has rows, by the window's start, ascending."""
-        if calendar not in self._window_counts:
-            finer = next((known for known in self._window_counts if known.divides(calendar)), None)
-            self._window_counts[calendar] = (
-                self._count_rows(calendar)
-                if finer is None
-                else _counted_together(calendar, self._window_counts[finer])
-            )
-        return self._window_counts[calendar]
+    def window_counts(self, calendar: Calendar, span: tuple[int, int] | None = None) -> Mapping[int, int]:
+        """Return the number of rows of every window that has rows, by the window's start, ascending.
 
-    def _count_rows(self, calendar: Calendar) -> dict[int, int]:
+        Parameters
+        ----------
+        span
+            Half-open, in microseconds: windows outside may be left out.
+        """
+        known = self._window_counts
+        asked = None if (calendar, None) in known else span
+        if (calendar, asked) not in known:
+            finer = next((each for each, of in known if of == asked and each.divides(calendar)), None)
+            known[calendar, asked] = (
+                self._count_rows(calendar, asked)
+                if finer is None
+                else _counted_together(calendar, known[finer, asked])
+            )
+        return known[calendar, asked]
+
+    def _count_rows(self, calendar: Calendar, span: tuple[int, int] | None) -> dict[int, int]:
         rows = self.connection.sql(
-            f"SELECT {calendar.start_sql(MICROS)} AS s, count(*) FROM {_ROWS}{self.timed} "  # noqa: S608
-            "GROUP BY 1 ORDER BY 1"
+            f"SELECT {calendar.start_sql(MICROS)} AS s, count(*) FROM {self._rows_of(span)}"  # noqa: S608
+            f"{self._where(span)} GROUP BY 1 ORDER BY 1"
         ).fetchall()
         return {int(start): int(count) for start, count in rows}
 
@@ -298,7 +316,8 @@ class DuckDBEngine:
         # What is asked for under several names travels once.
         asked = list(dict.fromkeys(projections.values()))
         picked = [f'{sql} AS "{position}"' for position, sql in enumerate(asked)]
-        table = self._arrow(f"SELECT {', '.join([MICROS, *picked])} FROM {_ROWS}{self._where(span)}")  # noqa: S608
+        rows = f"{self._rows_of(span)}{self._where(span)}"
+        table = self._arrow(f"SELECT {', '.join([MICROS, *picked])} FROM {rows}")  # noqa: S608
         count, waiting = table.num_rows, dict(enumerate(table.columns))
         del table
         times = waiting.pop(0)
@@ -319,7 +338,8 @@ class DuckDBEngine:
         """Return aggregates per distinct combination of key expressions: the keys, then the aggregates."""
         picked = [f'{sql} AS "{position}"' for position, sql in enumerate([*keys, *expressions])]
         grouped = f" GROUP BY {', '.join(str(at + 1) for at in range(len(keys)))}" if keys else ""
-        found = self._arrow(f"SELECT {', '.join(picked)} FROM {_ROWS}{self._where(span)}{grouped}")  # noqa: S608
+        rows = f"{self._rows_of(span)}{self._where(span)}{grouped}"
+        found = self._arrow(f"SELECT {', '.join(picked)} FROM {rows}")  # noqa: S608
         return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
 
     def _arrow(self, query: str) -> pa.Table:

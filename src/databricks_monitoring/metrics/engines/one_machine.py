@@ -157,7 +157,8 @@ def _made(
         timed = [start for start in starts if start is not None]
         if granularity is not None and timed:
             calendar = Calendar(granularity, wanted.definition.week_anchor)
-            asked.append(Asked(calendar, timed, wanted.source.window_counts(calendar)))
+            counts = wanted.source.window_counts(calendar, calendar.span(timed))
+            asked.append(Asked(calendar, timed, counts))
     for calendar, (some, made) in rows.of_windows(asked) if asked else ():
         if ahead is not None:
             ahead.of_windows(calendar.granularity, some, made)

@@ -57,8 +57,14 @@ class Source(Protocol):
     def unreadable_times(self) -> int:
         """Return the number of rows whose time is NULL or cannot be read."""
 
-    def window_counts(self, calendar: Calendar) -> Mapping[int, int]:
-        """Return the number of rows of every window that has rows, by the window's start, ascending."""
+    def window_counts(self, calendar: Calendar, span: tuple[int, int] | None = None) -> Mapping[int, int]:
+        """Return the number of rows of every window that has rows, by the window's start, ascending.
+
+        Parameters
+        ----------
+        span
+            Half-open, in microseconds: windows outside may be left out.
+        """
 
     def change_since(
         self, version: int, calendars: Sequence[Calendar], *, late_before: int | None

@@ -322,7 +322,7 @@ class ProfileRows:
             small = (window if rows is None else window[rows]).astype(
                 np.uint16 if len(starts) < 2**16 else np.uint32
             )
-            if np.all(small[1:] >= small[:-1]):
+            if np.all(np.greater_equal(small[1:], small[:-1])):
                 order = slice(0, read.count) if rows is None else rows
             else:
                 ordered = np.argsort(small, kind="stable")
