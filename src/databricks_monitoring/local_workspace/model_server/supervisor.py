@@ -24,6 +24,7 @@ from databricks_monitoring.local_workspace.model_server.connection import (
     WorkerEndedError,
     WorkerGoneError,
 )
+from databricks_monitoring.local_workspace.model_server.garbage import set_aside
 from databricks_monitoring.local_workspace.model_server.gate import Gate
 from databricks_monitoring.local_workspace.model_server.log_file import MIB, bound
 from databricks_monitoring.local_workspace.model_server.process import (
@@ -334,6 +335,7 @@ class Supervisor:
         self._note(f"Loaded in {time.monotonic() - began:.1f} seconds.")
 
     def _serve(self, connection: WorkerConnection) -> None:
+        set_aside()
         with self._changed:
             if self._phase is Phase.STOPPED:
                 connection.close()

@@ -19,7 +19,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from databricks_monitoring.local_workspace.model_server.frames import READY_ID, Frame, FrameReader
+from databricks_monitoring.local_workspace.model_server.frames import READY_ID, Frame, FrameReader, storable
+from databricks_monitoring.local_workspace.model_server.garbage import set_aside
+from databricks_monitoring.local_workspace.model_server.ready_requests import (
+    BATCHES_AT_A_TIME,
+    ReadyRequest,
+    ReadyRequests,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,6 +40,9 @@ logger = logging.getLogger(__name__)
 COMBINE_VARIABLE = "MODEL_SERVER_COMBINE_REQUESTS"
 """Environment variable of a served entity: `true` lets waiting requests to a custom model be combined,
 `false` keeps those of any model apart."""
+
+_SECONDS_BETWEEN_THREADS = 0.0005
+"""How soon a busy thread lets another run, a tenth of Python's default: preparing a request takes less."""
 
 _PR_SET_PDEATHSIG = 1
 _CHUNK = 1 << 18
@@ -98,11 +107,33 @@ def _answer_frame(request: Frame, answer: Answer, started: float) -> Frame:
 
 
 def serve_together(link: Link, batcher: Batcher, concurrency: int) -> None:
-    """Answer what waits as one batch, then what has come meanwhile, until the workspace is gone."""
+    """Answer what waits as one batch, then what has come meanwhile, until the workspace is gone.
+
+    This thread reads and prepares requests; others take them to the model, which often does not need the
+    interpreter.
+    """
+    ready = ReadyRequests(at_most=concurrency)
+
+    def answer() -> None:
+        try:
+            while True:
+                batch = ready.take()
+                started = time.perf_counter()
+                answers = batcher.answer([one.prepared for one in batch])
+                ready.done(batch)
+                done = zip(batch, answers, strict=True)
+                link.send(*[_answer_frame(one.frame, answer, started) for one, answer in done])
+        except BaseException:
+            # A model may exit or exhaust memory; a thread that ends unseen would leave its requests waiting.
+            logger.exception("the model ended its process")
+            os._exit(1)
+
+    sys.setswitchinterval(_SECONDS_BETWEEN_THREADS)
+    for _ in range(BATCHES_AT_A_TIME):
+        threading.Thread(target=answer, daemon=True).start()
     while (frames := link.waiting(at_most=concurrency)) is not None:
-        started = time.perf_counter()
-        answers = batcher.answer([(frame.body, frame.header["content_type"]) for frame in frames])
-        link.send(*[_answer_frame(*pair, started) for pair in zip(frames, answers, strict=True)])
+        for frame in frames:
+            ready.put(ReadyRequest(frame, batcher.prepare(frame.body, frame.header["content_type"])))
 
 
 def serve_apart(link: Link, scorer: Scorer, concurrency: int) -> None:
@@ -157,10 +188,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ["_MLFLOW_IS_IN_SERVING_ENVIRONMENT"] = "true"
     try:
         serve = _server(_loaded(arguments.model), arguments.concurrency)
+        set_aside()
     except BaseException as error:
         # Loading runs the model's own code, which may raise or exit in any way.
         logger.exception("the model could not be loaded")
-        link.send(Frame(READY_ID, {"error": f"{type(error).__name__}: {error}"}))
+        link.send(Frame(READY_ID, {"error": storable(f"{type(error).__name__}: {error}")}))
         return 1
     link.send(Frame(READY_ID, {}))
     serve(link)
