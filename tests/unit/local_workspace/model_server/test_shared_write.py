@@ -53,7 +53,7 @@ def test_nobody_goes_on_before_the_line_is_written() -> None:
 
 
 def test_each_hears_of_its_own_failure() -> None:
-    async def turn() -> list[BaseException | None]:
+    async def turn() -> tuple[BaseException | None, ...]:
         shared = SharedWrite(Disk().write)
         added = (shared.add(b"a"), shared.add(b"x"), shared.add(b"b"))
         return await asyncio.gather(*added, return_exceptions=True)
@@ -95,7 +95,7 @@ def test_a_fault_of_the_writer_reaches_all_who_wait() -> None:
     def broken(lines: Sequence[bytes]) -> list[OSError | None]:
         raise ValueError(f"{len(lines)} lines")
 
-    async def turn() -> list[BaseException | None]:
+    async def turn() -> tuple[BaseException | None, ...]:
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         shared = SharedWrite(broken)
         return await asyncio.gather(shared.add(b"a"), shared.add(b"b"), return_exceptions=True)
