@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BATCHES_AT_A_TIME = 2
 """Batches that may be in the model: as many threads take them."""
 
-ROWS_FOR_A_SECOND = 512
+ROWS_FOR_A_SECOND = 1024
 """Rows that must wait for a second batch to begin beside another one, and no fewer than that one has."""
 
 

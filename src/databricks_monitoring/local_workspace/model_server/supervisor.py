@@ -94,6 +94,7 @@ class Supervisor:
         self._phase = Phase.RECOVERING if deployed else Phase.CREATING
         self._message = "The model is being loaded."
         self._deployed = deployed
+        self._has_served = False
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: WorkerConnection | None = None
         self._waiters: list[Future[WorkerConnection]] = []
@@ -335,7 +336,10 @@ class Supervisor:
         self._note(f"Loaded in {time.monotonic() - began:.1f} seconds.")
 
     def _serve(self, connection: WorkerConnection) -> None:
-        set_aside()
+        if not self._has_served:
+            # What this process imported to serve it; a model that crashes again and again adds nothing.
+            self._has_served = True
+            set_aside()
         with self._changed:
             if self._phase is Phase.STOPPED:
                 connection.close()
