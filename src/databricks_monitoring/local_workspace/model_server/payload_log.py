@@ -226,7 +226,7 @@ class PayloadLog:
                 sync_commits(self._location, range(before + 1, table.version() + 1))
         self._remove(segments)
 
-    def _texts(self, path: Path) -> list[bytes]:
+    def _texts(self, path: Path) -> list[bytes | memoryview]:
         """Return the records of a segment; what is damaged is kept aside."""
         content = content_of(path.read_bytes())
         if content.damaged:

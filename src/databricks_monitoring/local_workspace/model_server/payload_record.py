@@ -128,7 +128,7 @@ class PayloadRecord(NamedTuple):
         return framed(self.text())
 
 
-def payload_table(texts: Sequence[bytes]) -> pa.Table:
+def payload_table(texts: Sequence[bytes | memoryview]) -> pa.Table:
     """Return the rows of the inference table for the texts of records, in their order.
 
     Read by Arrow, without Python objects: requests are answered meanwhile by a thread of the same
