@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 BATCHES_AT_A_TIME = 2
 """Batches that may be in the model: as many threads take them."""
 
+ROWS_FOR_A_THREAD = 128
+"""Rows that are worth being handed to another thread, so that more can be read meanwhile."""
+
 ROWS_FOR_A_SECOND = 1024
 """Rows that must wait for a second batch to begin beside another one, and no fewer than that one has."""
 
@@ -45,11 +48,17 @@ class ReadyRequests:
         self._rows_waiting = 0
         self._rows_inside: list[int] = []
 
-    def put(self, request: ReadyRequest) -> None:
-        """Add a request."""
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits and nothing is in the model."""
         with self._changed:
-            self._waiting.append(request)
-            self._rows_waiting += request.prepared.rows
+            return not self._waiting and not self._rows_inside
+
+    def put(self, requests: list[ReadyRequest]) -> None:
+        """Add requests that came together."""
+        with self._changed:
+            self._waiting.extend(requests)
+            self._rows_waiting += rows_of(requests)
             if self._may_begin():
                 self._changed.notify()
 
@@ -59,7 +68,7 @@ class ReadyRequests:
             while not self._may_begin():
                 self._changed.wait()
             batch = [self._waiting.popleft() for _ in range(min(self._at_most, len(self._waiting)))]
-            rows = _rows(batch)
+            rows = rows_of(batch)
             self._rows_waiting -= rows
             self._rows_inside.append(rows)
             return batch
@@ -67,7 +76,7 @@ class ReadyRequests:
     def done(self, batch: list[ReadyRequest]) -> None:
         """Say that a batch has left the model."""
         with self._changed:
-            self._rows_inside.remove(_rows(batch))
+            self._rows_inside.remove(rows_of(batch))
             if self._may_begin():
                 self._changed.notify()
 
@@ -79,5 +88,6 @@ class ReadyRequests:
         return not self._rows_inside or self._rows_waiting >= max(ROWS_FOR_A_SECOND, *self._rows_inside)
 
 
-def _rows(batch: list[ReadyRequest]) -> int:
-    return sum(request.prepared.rows for request in batch)
+def rows_of(requests: list[ReadyRequest]) -> int:
+    """Return how many rows requests have together."""
+    return sum(request.prepared.rows for request in requests)

@@ -23,12 +23,14 @@ from databricks_monitoring.local_workspace.model_server.frames import READY_ID, 
 from databricks_monitoring.local_workspace.model_server.garbage import set_aside
 from databricks_monitoring.local_workspace.model_server.ready_requests import (
     BATCHES_AT_A_TIME,
+    ROWS_FOR_A_THREAD,
     ReadyRequest,
     ReadyRequests,
+    rows_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from mlflow.pyfunc import PyFuncModel
 
@@ -109,20 +111,24 @@ def _answer_frame(request: Frame, answer: Answer, started: float) -> Frame:
 def serve_together(link: Link, batcher: Batcher, concurrency: int) -> None:
     """Answer what waits as one batch, then what has come meanwhile, until the workspace is gone.
 
-    This thread reads and prepares requests; others take them to the model, which often does not need the
-    interpreter.
+    A few rows are predicted by this thread, which reads. More of them, and what comes while they are
+    predicted, are handed to others: the model often does not need the interpreter, which prepares the next
+    ones meanwhile.
     """
     ready = ReadyRequests(at_most=concurrency)
 
-    def answer() -> None:
+    def answers(batch: list[ReadyRequest]) -> list[Frame]:
+        started = time.perf_counter()
+        found = batcher.answer([one.prepared for one in batch])
+        return [_answer_frame(one.frame, answer, started) for one, answer in zip(batch, found, strict=True)]
+
+    def take_and_answer() -> None:
         try:
             while True:
                 batch = ready.take()
-                started = time.perf_counter()
-                answers = batcher.answer([one.prepared for one in batch])
+                frames = answers(batch)
                 ready.done(batch)
-                done = zip(batch, answers, strict=True)
-                link.send(*[_answer_frame(one.frame, answer, started) for one, answer in done])
+                link.send(*frames)
         except BaseException:
             # A model may exit or exhaust memory; a thread that ends unseen would leave its requests waiting.
             logger.exception("the model ended its process")
@@ -130,10 +136,25 @@ def serve_together(link: Link, batcher: Batcher, concurrency: int) -> None:
 
     sys.setswitchinterval(_SECONDS_BETWEEN_THREADS)
     for _ in range(BATCHES_AT_A_TIME):
-        threading.Thread(target=answer, daemon=True).start()
+        threading.Thread(target=take_and_answer, daemon=True).start()
     while (frames := link.waiting(at_most=concurrency)) is not None:
-        for frame in frames:
-            ready.put(ReadyRequest(frame, batcher.prepare(frame.body, frame.header["content_type"])))
+        for requests in _prepared(batcher, frames):
+            if rows_of(requests) < ROWS_FOR_A_THREAD and ready.is_idle:
+                link.send(*answers(requests))
+            else:
+                ready.put(requests)
+
+
+def _prepared(batcher: Batcher, frames: list[Frame]) -> Iterator[list[ReadyRequest]]:
+    """Yield requests as soon as they are worth a thread, and at last the others."""
+    requests: list[ReadyRequest] = []
+    for frame in frames:
+        requests.append(ReadyRequest(frame, batcher.prepare(frame.body, frame.header["content_type"])))
+        if rows_of(requests) >= ROWS_FOR_A_THREAD:
+            yield requests
+            requests = []
+    if requests:
+        yield requests
 
 
 def serve_apart(link: Link, scorer: Scorer, concurrency: int) -> None:
