@@ -59,9 +59,11 @@ def _compare(
     try:
         ask([f"full {number}" for number in range(20)])
         # A commit that was under way when the disk became full gives back what it had written.
-        ask_more = (f"still full {number}" for number in range(500))
-        while not refused:
-            ask([next(ask_more)])
+        for name in [f"still full {number}" for number in range(500)]:
+            ask([name])
+            if name in refused:
+                break
+        assert refused
         trouble = _message(running.client(), endpoint)
         assert "cannot be recorded and are answered 503" in trouble
     finally:
