@@ -1,6 +1,6 @@
 """How many requests a second the model server answers, beside `mlflow models serve` and MLServer.
 
-    python benchmarks/serving.py [--quick] [--only demo|plain] [--without-peers] [--seconds 3]
+    python benchmarks/serving.py [--quick] [--only demo|plain] [--without-peers] [--seconds 2] [--rounds 3]
 
 Two models (the demo's LightGBM pipeline, and LightGBM alone on 20 numbers), registered in a local workspace
 as a user does it; every server loads the same files and has one worker. All answers are checked for their
@@ -19,7 +19,7 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import serving_models
 import serving_servers
@@ -54,6 +54,8 @@ class Given:
     ----------
     seconds
         For each measurement.
+    rounds
+        How often every server is measured where a target is decided, in turn.
     pairs
         How often logging on and off are measured one after the other.
     """
@@ -62,6 +64,7 @@ class Given:
     rows: tuple[int, ...]
     concurrencies: tuple[int, ...]
     seconds: float
+    rounds: int
     pairs: int
     peers: bool
 
@@ -116,16 +119,18 @@ def _given(argv: list[str] | None) -> Given:
     parser.add_argument("--quick", action="store_true", help="one second each, concurrency 1 and 32 only")
     parser.add_argument("--only", choices=sorted(_WAYS_TO_READ), help="one of the models")
     parser.add_argument("--without-peers", action="store_true", help="this server alone")
-    parser.add_argument("--seconds", type=float, default=3.0, help="for each measurement")
+    parser.add_argument("--seconds", type=float, default=2.0, help="for each measurement")
     parser.add_argument("--rows", type=int, nargs="+", default=ROWS, help="rows in a request")
     parser.add_argument("--concurrency", type=int, nargs="+", default=CONCURRENCIES)
-    parser.add_argument("--pairs", type=int, default=3, help="measurements with and without log")
+    parser.add_argument("--rounds", type=int, default=3, help="measurements that decide a target")
+    parser.add_argument("--pairs", type=int, default=5, help="measurements with and without log")
     given = parser.parse_args(argv)
     return Given(
         models=(_WAYS_TO_READ[given.only],) if given.only else tuple(_WAYS_TO_READ.values()),
         rows=tuple(given.rows),
         concurrencies=(1, TOP) if given.quick else tuple(given.concurrency),
         seconds=1.0 if given.quick else given.seconds,
+        rounds=1 if given.quick else given.rounds,
         pairs=1 if given.quick else given.pairs,
         peers=not given.without_peers,
     )
@@ -204,61 +209,77 @@ def _agreeing(server: Server, first: Server, given: Given) -> bool:
     return True
 
 
-def _all_loads(servers: list[Server], given: Given) -> dict[tuple[str, int, int], Load]:
-    loads = {}
+def _all_loads(servers: list[Server], given: Given) -> dict[tuple[str, int, int], list[Load]]:
+    """Measure every server; where a target is decided, several times in turn."""
+    loads: dict[tuple[str, int, int], list[Load]] = {}
     for count in given.rows:
         for concurrency in given.concurrencies:
+            rounds = given.rounds if concurrency in {1, given.top} else 1
+            for number in range(rounds):
+                # The order changes, so that a machine that becomes slower or faster favours nobody.
+                for server in servers if number % 2 == 0 else reversed(servers):
+                    load = _measured(server.request(count), concurrency, given, warm=number > 0)
+                    loads.setdefault((server.name, count, concurrency), []).append(load)
             for server in servers:
-                load = _measured(server.request(count), concurrency, given)
-                loads[server.name, count, concurrency] = load
+                found = loads[server.name, count, concurrency]
                 print(
                     f"{server.name:36} {count:3} rows, {concurrency:2} at a time: "
-                    f"{load.requests_per_second:8.1f} requests/s, "
-                    f"p50 {load.p50_ms:7.2f} ms, p99 {load.p99_ms:7.2f} ms",
+                    f"{_median(found, 'requests_per_second'):8.1f} requests/s, "
+                    f"p50 {_median(found, 'p50_ms'):7.2f} ms, p99 {_median(found, 'p99_ms'):7.2f} ms",
                     flush=True,
                 )
     return loads
 
 
-def _measured(target: Target, concurrency: int, given: Given) -> Load:
-    measure(target, concurrency=concurrency, seconds=min(_WARM_UP_SECONDS, given.seconds))
+def _median(loads: list[Load], attribute: Literal["requests_per_second", "p50_ms", "p99_ms"]) -> float:
+    return statistics.median(getattr(load, attribute) for load in loads)
+
+
+def _measured(target: Target, concurrency: int, given: Given, *, warm: bool = False) -> Load:
+    if not warm:
+        measure(target, concurrency=concurrency, seconds=min(_WARM_UP_SECONDS, given.seconds))
     load = measure(target, concurrency=concurrency, seconds=given.seconds)
     if load.failed:
         raise RuntimeError(f"{load.failed} of {load.requests} requests to {target.url} failed.")
     return load
 
 
-def _compared(loads: dict[tuple[str, int, int], Load], given: Given) -> Iterator[Row]:
+def _compared(loads: dict[tuple[str, int, int], list[Load]], given: Given) -> Iterator[Row]:
     names = list(dict.fromkeys(name for name, _, _ in loads))
     for count in given.rows:
         rows = "1 row" if count == 1 else f"{count} rows"
         for concurrency in given.concurrencies:
             for name in names:
-                load = loads[name, count, concurrency]
+                found = loads[name, count, concurrency]
                 what = f"{name}, {rows}, {concurrency} at a time"
-                tails = f"p50 {load.p50_ms:.2f} ms, p99 {load.p99_ms:.2f} ms"
-                yield figure(what, [load.requests_per_second], "requests/s", digits=1, note=tails)
-        top = {name: loads[name, count, given.top].requests_per_second for name in names}
+                tails = f"p50 {_median(found, 'p50_ms'):.2f} ms, p99 {_median(found, 'p99_ms'):.2f} ms"
+                rates = [load.requests_per_second for load in found]
+                yield figure(what, rates, "requests/s", digits=1, note=tails)
+        top = {name: loads[name, count, given.top] for name in names}
         if MLFLOW not in top or 1 not in given.concurrencies:
             continue
-        ratio = figure(
-            f"{LOGGED}, over {MLFLOW}, {rows}, {given.top} at a time",
-            [top[LOGGED] / top[MLFLOW]],
-            "x",
-            digits=2,
-        )
+        what = f"{LOGGED}, over {MLFLOW}, {rows}, {given.top} at a time"
+        ratio = figure(what, _ratios(top[LOGGED], top[MLFLOW], "requests_per_second"), "x", digits=2)
         yield at_least(ratio, TIMES_MLFLOW, f"at least {TIMES_MLFLOW:g} times")
-        ours, theirs = (loads[name, count, 1].p50_ms for name in (LOGGED, MLFLOW))
-        median = figure(
-            f"p50 of {LOGGED}, over p50 of {MLFLOW}, {rows}, 1 at a time", [ours / theirs], "x", digits=2
-        )
-        yield at_most(median, 1.0, "no worse")
-        mlserver = {name: top[name] for name in (INVOCATIONS, V2) if name in top}
+        what = f"p50 of {LOGGED}, over p50 of {MLFLOW}, {rows}, 1 at a time"
+        alone = [loads[name, count, 1] for name in (LOGGED, MLFLOW)]
+        yield at_most(figure(what, _ratios(*alone, "p50_ms"), "x", digits=2), 1.0, "no worse")
+        mlserver = [name for name in (INVOCATIONS, V2) if name in top]
         if mlserver:
-            best = max(mlserver, key=lambda name: mlserver[name])
+            best = max(mlserver, key=lambda name: _median(top[name], "requests_per_second"))
             what = f"{LOGGED}, over the better MLServer, {rows}, {given.top} at a time"
-            ratio = figure(what, [top[LOGGED] / top[best]], "x", digits=2, note=f"The better one: {best}.")
+            ratios = _ratios(top[LOGGED], top[best], "requests_per_second")
+            ratio = figure(what, ratios, "x", digits=2, note=f"The better one: {best}.")
             yield at_least(ratio, TIMES_MLSERVER, f"at least {TIMES_MLSERVER:g} times")
+
+
+def _ratios(
+    ours: list[Load], theirs: list[Load], attribute: Literal["requests_per_second", "p50_ms"]
+) -> list[float]:
+    """Return one ratio for each round, whose measurements follow each other."""
+    return [
+        getattr(one, attribute) / getattr(other, attribute) for one, other in zip(ours, theirs, strict=True)
+    ]
 
 
 def _cost_of_log(servers: list[Server], count: int, given: Given) -> Iterator[Row]:
@@ -269,7 +290,8 @@ def _cost_of_log(servers: list[Server], count: int, given: Given) -> Iterator[Ro
         # The order changes, so that a machine that becomes slower or faster favours neither.
         order = (logged, unlogged) if number % 2 == 0 else (unlogged, logged)
         rates = {
-            one.name: _measured(one.request(count), given.top, given).requests_per_second for one in order
+            one.name: _measured(one.request(count), given.top, given, warm=number > 0).requests_per_second
+            for one in order
         }
         shares.append(rates[LOGGED] / rates[UNLOGGED])
     rows = "1 row" if count == 1 else f"{count} rows"
@@ -284,7 +306,8 @@ def _description(model: BenchmarkModel, servers: list[Server], left_out: list[st
     said = [
         (
             f"The same request again and again by `{client_name()}` on connections that stay open, on the "
-            f"same machine, {given.seconds:g} s each after {_WARM_UP_SECONDS:g} s of warm-up. Rows go in "
+            f"same machine, {given.seconds:g} s each after {_WARM_UP_SECONDS:g} s of warm-up; where a target "
+            "is decided, all servers in turn, several times, and the median counts. Rows go in "
             f"MLflow's split format ({sizes}); to MLServer's V2 route as one tensor a column. One worker "
             "process and one numeric thread each; MLServer with `parallel_workers: 0`. This server keeps "
             "every exchange in the inference table where logging is on, and commits it meanwhile."

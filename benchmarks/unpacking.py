@@ -184,7 +184,7 @@ def _batches(
         record = PayloadRecord.of(
             request_id=str(uuid.uuid4()),
             client_request_id=f"request-{number}",
-            arrived=end - step * (payloads - number),
+            arrived_us=round((end - step * (payloads - number)).timestamp() * 1_000_000),
             status=200,
             duration_ms=3,
             request=bodies[number % len(bodies)],

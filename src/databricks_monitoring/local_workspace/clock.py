@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from databricks_monitoring.local_workspace.storage import Store
 
 _KIND, _KEY = "clock", "offset"
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class WorkspaceClock:
@@ -29,6 +30,10 @@ class WorkspaceClock:
     def now(self) -> datetime:
         """Return the workspace's time, aware, in UTC."""
         return datetime.fromtimestamp(time.time(), UTC) + self._offset
+
+    def now_us(self) -> int:
+        """Return the workspace's time in microseconds since the epoch."""
+        return time.time_ns() // 1000 + self._offset // _MICROSECOND
 
     def now_ms(self) -> int:
         """Return the workspace's time in milliseconds since the epoch."""

@@ -12,7 +12,9 @@ import uvicorn
 
 from databricks_monitoring.errors import LocalWorkspaceError
 from databricks_monitoring.local_workspace.app import create_app
+from databricks_monitoring.local_workspace.http_protocol import OnePacketProtocol
 from databricks_monitoring.local_workspace.listening import DEFAULT_PORT, listen
+from databricks_monitoring.local_workspace.model_server.garbage import set_aside
 from databricks_monitoring.local_workspace.root_folder import (
     RootLock,
     ServerRecord,
@@ -42,6 +44,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
+            set_aside()
             self._say_started()
 
 
@@ -102,7 +105,7 @@ def _run(
     config = uvicorn.Config(
         create_app(workspace),
         loop="uvloop",
-        http="httptools",
+        http=OnePacketProtocol,
         ws="none",
         lifespan="on",
         log_config=None,

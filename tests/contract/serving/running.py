@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MODEL = "main.default.obedient"
 _SECONDS = 60.0
-_TOKEN = "a-token-for-tests"  # noqa: S105 - of a server on this machine that lives as long as a test
+TOKEN = "a-token-for-tests"  # noqa: S105 - of a server on this machine that lives as long as a test
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Running:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self.environment.items():
                 patch.setenv(name, value)
-            record = control.start(self.root, host="127.0.0.1", port=0, token=_TOKEN)
+            record = control.start(self.root, host="127.0.0.1", port=0, token=TOKEN)
         assert record.pid is not None
         self.port, self.pid = record.port, record.pid
 
@@ -74,7 +74,7 @@ class Running:
 
     def client(self) -> WorkspaceClient:
         return WorkspaceClient(
-            config=Config(host=f"http://127.0.0.1:{self.port}", token=_TOKEN, retry_timeout_seconds=5)
+            config=Config(host=f"http://127.0.0.1:{self.port}", token=TOKEN, retry_timeout_seconds=5)
         )
 
     def post(
@@ -88,7 +88,7 @@ class Running:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_SECONDS)
         try:
-            headers = {"Authorization": f"Bearer {_TOKEN}"}
+            headers = {"Authorization": f"Bearer {TOKEN}"}
             if content_type is not None:
                 headers["Content-Type"] = content_type
             connection.request(method, path, raw, headers)

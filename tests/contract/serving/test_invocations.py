@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 from databricks.sdk.service.serving import DataframeSplitInput
 
 from databricks_monitoring.local_workspace.model_server.settings import MAX_REQUEST_BYTES
+from tests.contract.serving.running import TOKEN
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -126,6 +128,23 @@ def test_too_large_a_request_is_refused_and_logged_without_its_body(served: Runn
     answer = served.ask("basic", body)
     assert answer.status == 413
     assert str(MAX_REQUEST_BYTES) in answer.json["message"]
+
+
+def test_an_answer_comes_in_one_packet(served: Running) -> None:
+    body = json.dumps(_FORMATS["split"]).encode()
+    head = [
+        "POST /serving-endpoints/basic/invocations HTTP/1.1",
+        f"Host: 127.0.0.1:{served.port}",
+        f"Authorization: Bearer {TOKEN}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+    ]
+    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
+        for _ in range(3):
+            connection.sendall("\r\n".join([*head, "", ""]).encode() + body)
+            received = connection.recv(65536)
+            assert received.startswith(b"HTTP/1.1 200")
+            assert received.endswith(b"}")
 
 
 def test_an_unknown_endpoint_is_named(served: Running) -> None:

@@ -9,19 +9,20 @@ delayed. If the combined call fails, each request is answered by itself, so a ba
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 from mlflow.utils.proto_json_utils import _get_jsonable_obj
 
-from databricks_monitoring.local_workspace.model_server.likeness import Cells, Likeness, cells_of
+from databricks_monitoring.local_workspace.model_server.likeness import Likeness, cells_of, read_plain
 from databricks_monitoring.local_workspace.model_server.scoring import (
     Answer,
-    ParsedRequest,
     RequestError,
+    common_doubles,
     dump,
+    dump_doubles,
     media_type,
 )
 from databricks_monitoring.local_workspace.model_server.typed_input import Layouts
@@ -29,7 +30,9 @@ from databricks_monitoring.local_workspace.model_server.typed_input import Layou
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
+    from databricks_monitoring.local_workspace.model_server.likeness import Cells
     from databricks_monitoring.local_workspace.model_server.scoring import Scorer
+    from databricks_monitoring.local_workspace.model_server.typed_input import Layout, Numbers
 
 logger = logging.getLogger(__name__)
 
@@ -61,74 +64,117 @@ def split(predictions: object, counts: Sequence[int]) -> list[object] | None:
     return [predictions[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
-@dataclass(frozen=True)
-class _Waiting:
-    """A request that may be predicted with others."""
+class Prepared(NamedTuple):
+    """A request that was read, up to what only the model can add.
 
-    position: int
-    request: ParsedRequest
-    cells: Cells
+    Attributes
+    ----------
+    answer
+        The answer, if the request is at fault.
+    key
+        What it shares with requests that it may be predicted with; None if it is predicted alone.
+    cells
+        Its values, if there is a key.
+    """
+
+    body: bytes
+    content_type: str
+    answer: Answer | None = None
+    key: Hashable | None = None
+    cells: Cells | Numbers | None = None
+    client_request_id: str | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are; 1 where nobody knows."""
+        return 1 if self.cells is None else self.cells.rows
 
 
 class Batcher:
-    """Answers the requests that wait, together where they are alike."""
+    """Answers the requests that wait, together where they are alike.
+
+    Requests may be prepared in one thread while another one answers those before.
+    """
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
         self._likeness = Likeness(scorer.input_schema)
         self._layouts = Layouts()
 
-    def answer(self, waiting: Sequence[tuple[bytes, str]]) -> list[Answer]:
-        """Return the answer of each `(body, content type)`, in order."""
-        answers: dict[int, Answer] = {}
-        alike: dict[Hashable, list[_Waiting]] = {}
-        for position, (body, content_type) in enumerate(waiting):
-            try:
-                request = self._read(body, content_type)
-            except RequestError as error:
-                answers[position] = error.answer
-                continue
-            if request is None:
-                answers[position] = self._scorer.answer(body, content_type)
-                continue
-            plain = not request.unified and not request.params
-            cells = cells_of(request.data) if plain else None
-            key = self._likeness.key(cells) if cells else None
-            if cells is None or key is None:
-                answers[position] = self._scorer.answer_parsed(request)
-            else:
-                alike.setdefault(key, []).append(_Waiting(position, request, cells))
-        for key, group in alike.items():
-            answers |= zip([one.position for one in group], self._together(key, group), strict=True)
-        return [answers[position] for position in range(len(waiting))]
-
-    def _read(self, body: bytes, content_type: str) -> ParsedRequest | None:
-        return self._scorer.read(body) if media_type(content_type) == "application/json" else None
-
-    def _together(self, key: Hashable, group: Sequence[_Waiting]) -> list[Answer]:
+    def prepare(self, body: bytes, content_type: str) -> Prepared:
+        """Read a request and find out what it may be predicted with."""
         try:
-            parts = self._parts(key, group)
-        except Exception:
-            logger.debug("predicting one by one after a combined call failed", exc_info=True)
-            parts = None
-        if parts is None:
-            return [self._scorer.answer_parsed(one.request) for one in group]
+            if media_type(content_type) != "application/json":
+                return Prepared(body, content_type)
+            return self._quickly(body, content_type) or self._as_mlflow(body, content_type)
+        except RequestError as error:
+            return Prepared(body, content_type, error.answer)
+
+    def _quickly(self, body: bytes, content_type: str) -> Prepared | None:
+        plain = read_plain(body)
+        if plain is None:
+            return None
+        numbers = self._layouts.numbers(plain.data, body)
+        if numbers is not None:
+            return Prepared(body, content_type, None, numbers.key, numbers, plain.client_request_id)
+        cells = cells_of(plain.data)
+        key = self._likeness.key(cells, by_orjson=True) if cells else None
+        return (
+            None if key is None else Prepared(body, content_type, None, key, cells, plain.client_request_id)
+        )
+
+    def _as_mlflow(self, body: bytes, content_type: str) -> Prepared:
+        request = self._scorer.read(body)
+        plain = not request.unified and not request.params
+        cells = cells_of(request.data) if plain else None
+        key = self._likeness.key(cells) if cells else None
+        return Prepared(body, content_type, None, key, cells, request.client_request_id)
+
+    def answer(self, waiting: Sequence[Prepared]) -> list[Answer]:
+        """Return the answer of each request, in order."""
+        answers = [one.answer for one in waiting]
+        alike: dict[Hashable, list[int]] = {}
+        for position, one in enumerate(waiting):
+            if one.key is not None:
+                alike.setdefault(one.key, []).append(position)
+        for key, positions in alike.items():
+            together = self._together(key, [waiting[position] for position in positions])
+            for position, answer in zip(positions, together or (), strict=bool(together)):
+                answers[position] = answer
         return [
-            Answer(200, dump({"predictions": part}), one.request.client_request_id)
-            for part, one in zip(parts, group, strict=True)
+            self._scorer.answer(one.body, one.content_type) if answer is None else answer
+            for one, answer in zip(waiting, answers, strict=True)
         ]
 
-    def _parts(self, key: Hashable, group: Sequence[_Waiting]) -> list[object] | None:
-        cells = [one.cells for one in group]
-        if key in self._layouts:
-            layout = self._layouts.get(key)
-        else:
-            first = group[0]
-            layout = self._layouts.learn(key, self._scorer.enforced_input(first.request.data), first.cells)
+    def _together(self, key: Hashable, group: Sequence[Prepared]) -> list[Answer] | None:
+        """Return the answers of requests that are predicted together; None if that failed."""
+        try:
+            texts = self._predictions(key, group)
+        except Exception:
+            logger.debug("predicting one by one after a combined call failed", exc_info=True)
+            return None
+        if texts is None:
+            return None
+        return [Answer(200, text, one.client_request_id) for text, one in zip(texts, group, strict=True)]
+
+    def _predictions(self, key: Hashable, group: Sequence[Prepared]) -> list[bytes] | None:
+        cells = [one.cells for one in group if one.cells is not None]
+        layout = self._layouts.get(key) if key in self._layouts else self._learn(key, group[0])
         if layout is None:
             return None
         predictions = self._scorer.predict_enforced(layout.frame(cells))
-        if len(group) == 1:
-            return [_get_jsonable_obj(predictions, pandas_orient="records")]
-        parts = split(predictions, [one.rows for one in cells])
-        return None if parts is None else [_get_jsonable_obj(part, pandas_orient="records") for part in parts]
+        counts = [one.rows for one in cells]
+        if (doubles := common_doubles(predictions)) is not None and len(doubles) == sum(counts):
+            ends = list(accumulate(counts, initial=0))
+            return [dump_doubles(doubles[start:end]) for start, end in pairwise(ends)]
+        parts = [predictions] if len(group) == 1 else split(predictions, counts)
+        if parts is None:
+            return None
+        return [dump({"predictions": _get_jsonable_obj(part, pandas_orient="records")}) for part in parts]
+
+    def _learn(self, key: Hashable, first: Prepared) -> Layout | None:
+        data = self._scorer.read(first.body).data
+        cells = cells_of(data)
+        if cells is None:
+            return None
+        return self._layouts.learn(key, self._scorer.enforced_input(data), cells)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from databricks_monitoring.local_workspace.model_server.frames import Frame, FrameReader
 
@@ -18,6 +18,11 @@ class WorkerEndedError(Exception):
 
 class WorkerGoneError(Exception):
     """The process had ended before the request was sent."""
+
+
+class _Unsent(NamedTuple):
+    encoded: bytes
+    answer: asyncio.Future[Frame]
 
 
 class WorkerConnection(asyncio.Protocol):
@@ -34,6 +39,7 @@ class WorkerConnection(asyncio.Protocol):
         self._ids = itertools.count(1)
         self._pending: dict[int, asyncio.Future[Frame]] = {}
         self._ended = False
+        self._unsent: list[_Unsent] = []
 
     async def ask(self, body: bytes, content_type: str, seconds: float) -> Frame:
         """Return the answer of the model.
@@ -58,11 +64,24 @@ class WorkerConnection(asyncio.Protocol):
         # A timer of its own costs less than `wait_for`, which makes a second future for every request.
         timer = loop.call_later(seconds, _expire, answer)
         try:
-            self._transport.write(Frame(identifier, {"content_type": content_type}, body).encode())
+            if not self._unsent:
+                loop.call_soon(self._send)
+            encoded = Frame(identifier, {"content_type": content_type}, body).encode()
+            self._unsent.append(_Unsent(encoded, answer))
             return await answer
         finally:
             timer.cancel()
             self._pending.pop(identifier, None)
+
+    def _send(self) -> None:
+        """Send the requests of one turn of the event loop together: one system call, one batch."""
+        unsent, self._unsent = self._unsent, []
+        if self._transport is not None and not self._ended and not self._transport.is_closing():
+            self._transport.writelines([one.encoded for one in unsent])
+            return
+        for one in unsent:
+            if not one.answer.done():
+                one.answer.set_exception(WorkerGoneError())
 
     async def _attach(self) -> None:
         async with self._attaching:
@@ -81,6 +100,7 @@ class WorkerConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - how it ended does not matter
         """Fail every request that waits."""
         self._ended = True
+        self._send()
         for waiting in self._pending.values():
             if not waiting.done():
                 waiting.set_exception(WorkerEndedError())

@@ -6,16 +6,22 @@ the body as it came. Answers carry the id of their request, so they may come in 
 
 from __future__ import annotations
 
-import json
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
+
+import orjson
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _LENGTH = struct.Struct("!I")
 _IDS = struct.Struct("!QI")
+
+
+def storable(text: str) -> str:
+    """Return a text that UTF-8 can say, with `?` for each half of a surrogate pair, which JSON may have."""
+    return text.encode(errors="replace").decode()
+
 
 READY_ID = 0
 """Id of the first frame a worker sends: it says whether the model could be loaded."""
@@ -35,8 +41,7 @@ class Header(TypedDict, total=False):
     error: str
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """One request to a worker, or one answer of it."""
 
     id: int
@@ -45,7 +50,7 @@ class Frame:
 
     def encode(self) -> bytes:
         """Return the bytes to send."""
-        header = json.dumps(self.header).encode()
+        header = orjson.dumps(self.header)
         length = _IDS.size + len(header) + len(self.body)
         return b"".join((_LENGTH.pack(length), _IDS.pack(self.id, len(header)), header, self.body))
 
@@ -82,5 +87,5 @@ class FrameReader:
 def _frame(data: bytes, start: int, end: int) -> Frame:
     identifier, header_length = _IDS.unpack_from(data, start)
     body_start = start + _IDS.size + header_length
-    header: Header = json.loads(data[start + _IDS.size : body_start])
+    header: Header = orjson.loads(data[start + _IDS.size : body_start])
     return Frame(identifier, header, data[body_start:end])

@@ -12,6 +12,7 @@ import logging
 import os
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -25,8 +26,10 @@ from databricks_monitoring.local_workspace.model_server.payload_record import (
     payload_table,
 )
 from databricks_monitoring.local_workspace.model_server.segment import Segment, content_of
+from databricks_monitoring.local_workspace.model_server.shared_write import SharedWrite
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from databricks_monitoring.local_workspace.model_server.payload_record import PayloadRecord
@@ -65,6 +68,8 @@ class PayloadLog:
         Commits that failed, each of which is tried again.
     retry_at
         When to try again after a failure, by the monotonic clock.
+    shared
+        Appends what the requests of one turn of the event loop have to record.
     """
 
     def __init__(
@@ -88,6 +93,7 @@ class PayloadLog:
         self._commit_error = ""
         folder.mkdir(parents=True, exist_ok=True)
         self._last_number = self._highest_number()
+        self.shared = SharedWrite(self.append_lines)
 
     @property
     def error(self) -> str:
@@ -102,18 +108,40 @@ class PayloadLog:
         OSError
             If it cannot be written; then nothing of it is left, and its request must not be answered.
         """
-        line = record.line()
+        [error] = self.append_lines([record.line()])
+        if error is not None:
+            raise error
+
+    def append_lines(self, lines: Sequence[bytes]) -> list[OSError | None]:
+        """Put the lines of records where a killed workspace finds them again, all with one system call.
+
+        Returns
+        -------
+        list[OSError | None]
+            For each line why it could not be written; then nothing of it is left, and its request must not be
+            answered.
+        """
         with self._writing:
-            try:
-                self._write(line)
-            except OSError as error:
-                self.refused += 1
-                if not self._append_error:
-                    # Once for each trouble: every request meets it until it is over.
-                    logger.exception("requests for %s cannot be recorded and are refused", self.table)
-                self._append_error = f"Requests cannot be recorded and are answered 503: {error}"
-                raise
-            self._append_error = ""
+            if len(lines) > 1:
+                with suppress(OSError):
+                    self._write(b"".join(lines))
+                    self._append_error = ""
+                    return [None] * len(lines)
+            # Where all do not fit, some may.
+            return [self._append_one(line) for line in lines]
+
+    def _append_one(self, line: bytes) -> OSError | None:
+        try:
+            self._write(line)
+        except OSError as error:
+            self.refused += 1
+            if not self._append_error:
+                # Once for each trouble: every request meets it until it is over.
+                logger.exception("requests for %s cannot be recorded and are refused", self.table)
+            self._append_error = f"Requests cannot be recorded and are answered 503: {error}"
+            return error
+        self._append_error = ""
+        return None
 
     def _write(self, line: bytes) -> None:
         if self._segment is not None and self._segment.size + len(line) > _BYTES_PER_SEGMENT:
@@ -198,7 +226,7 @@ class PayloadLog:
                 sync_commits(self._location, range(before + 1, table.version() + 1))
         self._remove(segments)
 
-    def _texts(self, path: Path) -> list[bytes]:
+    def _texts(self, path: Path) -> list[bytes | memoryview]:
         """Return the records of a segment; what is damaged is kept aside."""
         content = content_of(path.read_bytes())
         if content.damaged:

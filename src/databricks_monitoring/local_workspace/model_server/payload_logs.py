@@ -94,7 +94,7 @@ class PayloadLogs:
         )
         self._tables.before_read[table] = lambda: self.flush(table)
 
-    def append(self, log: PayloadLog, record: PayloadRecord) -> None:
+    async def append(self, log: PayloadLog, record: PayloadRecord) -> None:
         """Record a request that is about to be answered.
 
         Raises
@@ -102,8 +102,9 @@ class PayloadLogs:
         OSError
             If it cannot be recorded; then it must not be answered.
         """
-        log.append(record)
-        self._wake.set()
+        await log.shared.add(record.line())
+        if not self._wake.is_set():
+            self._wake.set()
 
     def flush(self, table: TableName | None = None) -> None:
         """Commit everything answered so far, of one table or of all.

@@ -12,18 +12,23 @@ import io
 import json
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+import orjson
 from mlflow.exceptions import MlflowException
 from mlflow.models.utils import _enforce_schema
 from mlflow.pyfunc import scoring_server
 from mlflow.pyfunc.utils.serving_data_parser import is_unified_llm_input
 from mlflow.utils.proto_json_utils import MlflowInvalidInputException, NumpyEncoder, _get_jsonable_obj
 
+from databricks_monitoring.local_workspace.model_server.frames import storable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mlflow.pyfunc import PyFuncModel
+    from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +39,7 @@ _UNEXPECTED = (
 )
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """Status and JSON body of one answered request."""
 
     status: int
@@ -49,6 +53,10 @@ class RequestError(Exception):
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.body.decode())
         self.answer = answer
+
+
+_SMALLEST_COMMON, _COMMON_BELOW = 1e-4, 1e16
+_PREDICTIONS = b'{"predictions": %b}'
 
 
 @dataclass(frozen=True)
@@ -116,6 +124,23 @@ def dump(body: object) -> bytes:
         return json.dumps(json.loads(text, parse_constant=lambda _: None)).encode()
 
 
+def common_doubles(predictions: object) -> NDArray[np.float64] | None:
+    """Return predictions that are one double a row, none of which is written with an exponent; else None."""
+    if not (
+        isinstance(predictions, np.ndarray) and predictions.dtype == np.float64 and predictions.ndim == 1
+    ):
+        return None
+    sizes = np.abs(predictions)
+    is_common = ((sizes >= _SMALLEST_COMMON) & (sizes < _COMMON_BELOW)) | (sizes == 0)
+    return np.ascontiguousarray(predictions) if is_common.all() else None
+
+
+def dump_doubles(predictions: NDArray[np.float64]) -> bytes:
+    """Return what `dump` returns for `common_doubles`, in a tenth of the time."""
+    # Apart from exponents, orjson and Python write a double with the same digits.
+    return _PREDICTIONS % orjson.dumps(predictions, option=orjson.OPT_SERIALIZE_NUMPY).replace(b",", b", ")
+
+
 class Scorer:
     """A loaded model that answers requests, each by itself."""
 
@@ -141,8 +166,9 @@ class Scorer:
         except MlflowException as error:
             raise RequestError(_mlflow_answer(error, None)) from error
         client_request_id = decoded.pop("client_request_id", None)
-        if client_request_id is not None and not isinstance(client_request_id, str):
-            client_request_id = json.dumps(client_request_id)
+        if client_request_id is not None:
+            given = isinstance(client_request_id, str)
+            client_request_id = storable(client_request_id if given else json.dumps(client_request_id))
         if is_unified_llm_input(decoded):
             data, params = scoring_server._split_data_and_params_for_llm_input(  # noqa: SLF001
                 decoded, self._model.metadata.get_params_schema()

@@ -24,6 +24,7 @@ from databricks_monitoring.local_workspace.model_server.connection import (
     WorkerEndedError,
     WorkerGoneError,
 )
+from databricks_monitoring.local_workspace.model_server.garbage import set_aside
 from databricks_monitoring.local_workspace.model_server.gate import Gate
 from databricks_monitoring.local_workspace.model_server.log_file import MIB, bound
 from databricks_monitoring.local_workspace.model_server.process import (
@@ -93,6 +94,7 @@ class Supervisor:
         self._phase = Phase.RECOVERING if deployed else Phase.CREATING
         self._message = "The model is being loaded."
         self._deployed = deployed
+        self._has_served = False
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: WorkerConnection | None = None
         self._waiters: list[Future[WorkerConnection]] = []
@@ -334,6 +336,10 @@ class Supervisor:
         self._note(f"Loaded in {time.monotonic() - began:.1f} seconds.")
 
     def _serve(self, connection: WorkerConnection) -> None:
+        if not self._has_served:
+            # What this process imported to serve it; a model that crashes again and again adds nothing.
+            self._has_served = True
+            set_aside()
         with self._changed:
             if self._phase is Phase.STOPPED:
                 connection.close()

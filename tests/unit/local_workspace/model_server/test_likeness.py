@@ -83,8 +83,8 @@ def test_nobody_can_tell_whether_requests_were_combined(
 ) -> None:
     sent = [(json.dumps(one).encode(), "application/json") for one in waiting]
     by_mlflow = [scorer.answer(*one) for one in sent]
-    assert batcher.answer(sent) == by_mlflow
-    assert [batcher.answer([one])[0] for one in sent] == by_mlflow
+    assert batcher.answer([batcher.prepare(*one) for one in sent]) == by_mlflow
+    assert [batcher.answer([batcher.prepare(*one)])[0] for one in sent] == by_mlflow
 
 
 @pytest.mark.parametrize("request_format", ["dataframe_split", "dataframe_records", "inputs", "instances"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import resource
@@ -35,13 +36,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TABLE = TableName("main", "default", "basic_payload")
+ARRIVED_US = int(datetime(2026, 11, 23, 23, 59, 59, tzinfo=UTC).timestamp()) * 1_000_000 + 999_999
 
 
 def _record(name: str, client_request_id: str | None = None) -> PayloadRecord:
     return PayloadRecord.of(
         request_id=name,
         client_request_id=client_request_id,
-        arrived=datetime(2026, 11, 23, 23, 59, 59, 999_999, tzinfo=UTC),
+        arrived_us=ARRIVED_US,
         status=200,
         duration_ms=3,
         request=b'{"a": "\xc3\xa9\\n"}',
@@ -91,7 +93,7 @@ def test_too_large_a_payload_is_null_with_a_code() -> None:
     record = PayloadRecord.of(
         request_id="a",
         client_request_id=None,
-        arrived=datetime(2026, 1, 1, tzinfo=UTC),
+        arrived_us=ARRIVED_US,
         status=413,
         duration_ms=None,
         request=None,
@@ -334,6 +336,25 @@ def test_a_record_that_does_not_fit_on_the_disk_is_refused_as_a_whole(
     assert _ids(location) == ["a", "b", "e"]
 
 
+def test_of_lines_that_are_written_together_those_that_fit_are_kept(
+    location: Path, log: PayloadLog, full_disk: Callable[[int], None]
+) -> None:
+    long = _record("long")._replace(request="x" * 5000)
+    full_disk(2 * len(_record("a").line()) + 100)
+    errors = log.append_lines([record.line() for record in (_record("a"), long, _record("b"))])
+    full_disk(resource.RLIM_INFINITY)
+    assert [error is None for error in errors] == [True, False, True]
+    assert log.refused == 1
+    assert log.commit()
+    assert _ids(location) == ["a", "b"]
+
+
+def test_lines_that_are_written_together_are_rows_in_their_order(location: Path, log: PayloadLog) -> None:
+    assert log.append_lines([_record(name).line() for name in "abc"]) == [None] * 3
+    assert log.commit()
+    assert DeltaTable(location).to_pyarrow_table()["databricks_request_id"].to_pylist() == ["a", "b", "c"]
+
+
 @pytest.fixture
 def tables(tmp_path: Path) -> Iterator[Tables]:
     store = Store(tmp_path / "workspace.db")
@@ -349,13 +370,13 @@ def test_a_reader_sees_what_was_answered_before(tmp_path: Path, tables: Tables) 
     log = logs.open("endpoint", TABLE)
     assert logs.open("endpoint", TABLE) is log
     for name in ("a", "b", "c"):
-        logs.append(log, _record(name))
+        asyncio.run(logs.append(log, _record(name)))
         ids = tables.open(TABLE).to_pyarrow_table()["databricks_request_id"].to_pylist()
         assert name in ids
     with tables.writing(TABLE):
-        logs.append(log, _record("d"))
+        asyncio.run(logs.append(log, _record("d")))
         assert tables.open(TABLE).to_pyarrow_table().num_rows == 4
-    logs.append(log, _record("e"))
+    asyncio.run(logs.append(log, _record("e")))
     logs.close()
     assert DeltaTable(tables.location(TABLE)).to_pyarrow_table().num_rows == 5
     store.close()
