@@ -78,7 +78,9 @@ class Monitored:
         return TableLocations(self.root / "primary", baseline, self.root / "profile", self.root / "drift")
 
     def append(self, some: list[dict[str, Any]], *, to: str = "primary", schema: pa.Schema = SCHEMA) -> None:
-        write_deltalake(str(self.root / to), pa.Table.from_pylist(some, schema=schema), mode="append")
+        made = pa.Table.from_pylist(some, schema=schema)
+        # A table may have been given columns that these rows lack.
+        write_deltalake(str(self.root / to), made, mode="append", schema_mode="merge")
 
     def delta(self, name: str = "primary") -> DeltaTable:
         return DeltaTable(str(self.root / name))
