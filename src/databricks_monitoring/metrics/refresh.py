@@ -100,10 +100,12 @@ def warm_up() -> None:
     """Import and compile what the first refresh would otherwise wait for."""
     import pyarrow as pa  # noqa: PLC0415 - beside the next
 
-    from databricks_monitoring.metrics.drift import cells  # noqa: PLC0415 - beside the next
+    from databricks_monitoring.metrics.drift import cells as drift_cells  # noqa: PLC0415 - beside the next
     from databricks_monitoring.metrics.engines.duckdb import connect  # noqa: PLC0415 - beside the next
+    from databricks_monitoring.metrics.profile import cells as profile_cells  # noqa: PLC0415 - beside the next
 
-    cells.warm_up()
+    drift_cells.warm_up()
+    profile_cells.warm_up()
     connect().close()
     # Arrow looks for pandas when it first hands out an array.
     pa.array([0]).to_numpy(zero_copy_only=False)
@@ -450,7 +452,7 @@ class _Refresh(Generic[SourceType, TableType]):
             windows = self._changeable(windows, work.windows)
             replaced = RowsToReplace(since=kept, spans=self._spans(work.windows))
         there = {
-            granularity: [start for start in starts if start in set(profiled.get(granularity, ()))]
+            granularity: sorted(set(starts).intersection(profiled.get(granularity, ())))
             for granularity, starts in windows.items()
         }
         wanted = Drifting(self.definition, self.drift_metrics, there, before)

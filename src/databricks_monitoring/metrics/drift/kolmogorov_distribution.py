@@ -35,10 +35,10 @@ _BODY_FROM = 1.4
 _HALF = 0.5
 """Share that only one side can deviate by; in steps of the distribution, the least deviation there is."""
 
-_FAR_FROM_EDGE = 45.0
+_FAR_FROM_EDGE = 35.0
 """``n x (1 - 2x)`` from which the terms at the edge of the tail's sum are below rounding."""
 
-_SUMMED_UP_TO = 500
+_SUMMED_UP_TO = 600
 """Greatest size for which the tail's sum is taken here: SciPy's has a digit or two more, and takes longer."""
 
 _STIRLING_FROM = 16.0
@@ -76,7 +76,7 @@ def kolmogorov_survival(statistic: Floats, size: Integers) -> Floats:
     ``2 x sum_j b(j; n, x + j / n) / (x + j / n)`` with binomial probabilities b. The terms are a smooth bump
     that is flat at both ends, so the sum equals the integral over j, and that equals the trapezoid rule in
     ``log(j / (n - n x - j))``, both up to less than rounding. Where they are not flat, for n up to 140 (there
-    from 4) and for x from a half, the sum itself, for n from 501 by `scipy.special.smirnov`. Elsewhere 1
+    from 4) and for x from a half, the sum itself, for n from 601 by `scipy.special.smirnov`. Elsewhere 1
     minus the expansion of Pelz and Good to ``n^-1.5``, with the coefficients that SciPy has. For n up to 140
     and for ``n x^1.5 < 1.4`` Durbin's exact ``n! / n^n (H^n)[k, k]``, by products of the matrix H with a
     vector. For ``n x <= 1`` the closed form ``1 - n! (2 x - 1 / n)^n``. All of this agrees with

@@ -15,15 +15,15 @@ from databricks_monitoring.metrics.profile.lengths import lengths
 from databricks_monitoring.metrics.profile.mean import mean
 from databricks_monitoring.metrics.profile.median import median
 from databricks_monitoring.metrics.profile.nan import without_nan
+from databricks_monitoring.metrics.profile.ordering import MANY, ascending, ascending_rows
 from databricks_monitoring.metrics.profile.percent import percent
 from databricks_monitoring.metrics.profile.quantiles import quantiles
-from databricks_monitoring.metrics.profile.segments import bounds_of
+from databricks_monitoring.metrics.profile.segments import Segments, bounds_of
 from databricks_monitoring.metrics.profile.stddev import stddev
 from databricks_monitoring.metrics.profile.zeros import num_zeros
 
 if TYPE_CHECKING:
     from databricks_monitoring.metrics.arrays import Flags, Floats, Integers
-    from databricks_monitoring.metrics.profile.segments import Segments
     from databricks_monitoring.metrics.profile.tallies import Tallies
 
 Cells = dict[str, object]
@@ -33,6 +33,13 @@ Arrays = dict[str, pa.Array]
 """Values of many metric rows by column, NULL where a group has none."""
 
 _MICROS = 1_000_000
+
+
+def warm_up() -> None:
+    """Load what is compiled, or compile it if this machine never did."""
+    for values in (np.arange(float(MANY)), np.arange(MANY)):
+        ordered, _ = ascending_rows(ascending(values))
+        quantiles(Segments.of([ordered]))
 
 
 def presence(count: Integers, nulls: Integers) -> Arrays:

@@ -15,6 +15,7 @@ from databricks_monitoring.metrics.columns import Column, ColumnClass
 from databricks_monitoring.metrics.engines.base import ItemColumn, NumberColumn
 from databricks_monitoring.metrics.groups import Partition, split
 from databricks_monitoring.metrics.profile import cells
+from databricks_monitoring.metrics.profile.ordering import ascending, ascending_rows
 from databricks_monitoring.metrics.profile.segments import Segments, bounds_of
 from databricks_monitoring.metrics.profile.tallies import Tallies
 
@@ -217,10 +218,9 @@ class _Sorted:
     def of(cls, values: Numbers, valid: Flags | None, *, keep_rows: bool) -> _Sorted:
         present: Numbers = values if valid is None else values[valid]
         if not keep_rows:
-            ordered: Numbers = np.sort(present)  # type: ignore[assignment] # sorting keeps the type
-            return cls(ordered, None, valid)
-        order = np.argsort(present)
-        return cls(present[order], order if valid is None else np.flatnonzero(valid)[order], valid)
+            return cls(ascending(present), None, valid)
+        ordered, order = ascending_rows(present)
+        return cls(ordered, order if valid is None else np.flatnonzero(valid)[order], valid)
 
     def grouped(self, partition: Partition) -> _Grouped:
         """Return the values group after group, and how many each group has and how many are NULL."""
