@@ -19,7 +19,8 @@ help:
 
 setup: .venv/.ready
 
-# uv comes from the PATH, else from a virtual environment of its own, else (where venv is not packaged with
+# Modules are compiled here and once: where Python may not write its own, every process would do it again, for
+# seconds. uv comes from the PATH, else from a virtual environment of its own, else (where venv is not packaged with
 # Python) from pip into a folder.
 .venv/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -36,7 +37,7 @@ setup: .venv/.ready
 	fi; \
 	echo "Setting up .venv"; \
 	[ -x $(BIN)/python ] || $$uv venv --quiet --python $(PYTHON) .venv; \
-	$$uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'; \
+	$$uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'; \
 	touch $@
 
 demo: setup
@@ -48,7 +49,7 @@ test: setup
 # Sail and PySpark, for the tests of engines; 400 MB that nothing else needs.
 spark: setup
 	@uv=$$(command -v uv || { [ -x .tools/bin/uv ] && echo .tools/bin/uv; } || echo $(BIN)/uv); \
-	$$uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,spark-test]'
+	$$uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[dev,spark-test]'
 
 bench: setup
 	@echo "The engine"; $(BIN)/python benchmarks/engine.py

@@ -3,7 +3,7 @@
     python benchmarks/peers.py [--rows 1000000] [--repeat 5] [--seconds 100] [--peer NAME ...]
 
 A peer runs until it has run `--repeat` times or for `--seconds`, at least once. One that is not installed
-(`python benchmarks/peers/install.py`) is skipped, and the page says so.
+(`python benchmarks/peers/install.py`), or not asked for, keeps the figures it has.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import data
 from engine import DAYS, full
 from processes import Measured, run
-from recording import Row, Section, at_least, figure, this_machine, write
+from recording import Row, Section, at_least, figure, read, this_machine, write
 
 sys.path.append(str(Path(__file__).parent / "peers"))
 
@@ -50,7 +50,7 @@ categorical columns and gets them as pandas frames in memory; only its work is t
 files (the engine's figure includes reading them and writing its tables) and not its imports. Each has an
 environment of its own with the versions it was made for. Ratios are medians of runs alternating with the
 engine's; where a peer takes long, it has fewer runs. The engine computes all of its statistics, both drift
-types and model quality in every run; a peer computes what is named. {skipped}"""
+types and model quality in every run; a peer computes what is named."""
 
 
 def measured(peer: Peer, given: argparse.Namespace) -> tuple[list[Measured], list[Measured]]:
@@ -99,28 +99,28 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--name", default="peers", help="of the result file")
     given = parser.parse_args(argv)
     machine = this_machine()
-    wanted = [peer for peer in PEERS if not given.peer or peer.name in given.peer]
-    missing = [peer.name for peer in wanted if not install.interpreter(peer.name).exists()]
-    rows: list[Row] = []
-    for peer in wanted:
-        if peer.name in missing:
+    before = read(given.name)
+    sections = {section.part: section for section in before.sections} if before else {}
+    for peer in PEERS:
+        if given.peer and peer.name not in given.peer:
+            continue
+        if not install.interpreter(peer.name).exists():
             print(f"  {peer.name} is not installed: python benchmarks/peers/install.py {peer.name}")
             continue
         print(f"  {peer.name}", flush=True)
-        rows += rows_of(peer, *measured(peer, given))
-    skipped = f"Not installed, so not measured: {', '.join(missing)}." if missing else ""
-    section = Section(
-        title="Beside other tools",
-        description=DESCRIPTION.format(rows=given.rows, days=DAYS, skipped=skipped).strip(),
-        rows=tuple(rows),
-    )
+        sections[peer.name] = Section(
+            part=peer.name,
+            title=f"Beside {peer.work.partition(':')[0]}",
+            description=DESCRIPTION.format(rows=given.rows, days=DAYS),
+            rows=rows_of(peer, *measured(peer, given)),
+        )
     write(
         given.name,
         title="The engine and its peers",
         order=11,
         command="python benchmarks/peers.py",
         machine=machine,
-        sections=[section],
+        sections=[sections[peer.name] for peer in PEERS if peer.name in sections],
     )
     return 0
 

@@ -116,7 +116,9 @@ def _modules(package: str) -> Iterator[ModuleType]:
 
 
 def _public_functions(module: ModuleType) -> Iterator[tuple[str, Callable[..., object]]]:
-    for name, member in vars(module).items():
+    for name, found in vars(module).items():
+        # What is compiled is a function by its first name.
+        member = inspect.unwrap(found) if callable(found) else found
         if inspect.isfunction(member) and member.__module__ == module.__name__ and not name.startswith("_"):
             yield name, member
 
