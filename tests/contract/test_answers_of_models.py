@@ -102,7 +102,8 @@ def register(form: str, example: pd.DataFrame = EXAMPLE, name: str | None = None
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        signature = mlflow.models.infer_signature(example, answering_model.answer(form, example))
+        answer: Any = answering_model.answer(form, example)
+        signature = mlflow.models.infer_signature(example, answer)
         with mlflow.start_run():
             info = mlflow.pyfunc.log_model(
                 name="model",
