@@ -758,6 +758,15 @@ def test_a_column_that_cannot_be_read_does_not_stop_the_others(monitored: Monito
     assert profiled(monitored, 12) == profiled(monitored, 14) == everything
 
 
+def test_a_column_that_a_week_lacks_its_other_days_have(monitored: Monitored) -> None:
+    append_broken(monitored, rows(3, 13), "income")
+    monitored.refresh(dataclasses.replace(LOG, granularities=("1 week", "1 day")))
+    found = monitored.query("SELECT \"window\".start AS s FROM profile WHERE column_name = 'income'")
+    starts = {cell["s"] for cell in found}
+    assert {day(12).start, day(14).start} <= starts
+    assert day(13).start not in starts
+
+
 def test_a_column_that_cannot_be_read_leaves_refreshes_incremental(
     monitored: Monitored, tmp_path: Path
 ) -> None:

@@ -247,9 +247,13 @@ class ProfileRows:
         """Return what `_read` does, from the latest reading if that was of the same rows."""
         if self._kept.of == 1 or len(part) < len(self.columns):
             return self._read(part, batch, besides)
-        if self._kept.read is None or self._kept.span != batch.span:
-            self._kept.span, self._kept.read = batch.span, self._read(part, batch, besides)
-        return self._kept.read
+        if self._kept.read is not None and self._kept.span == batch.span:
+            return self._kept.read
+        read = self._read(part, batch, besides)
+        # What one large window lacks its smaller ones may have: each is asked for itself.
+        if {*besides, *(column.name for column in part)} <= read.columns.keys():
+            self._kept.span, self._kept.read = batch.span, read
+        return read
 
     def _read(self, part: Sequence[Column], batch: Batch, besides: Mapping[str, str]) -> Rows:
         """Return the columns of a part, without those that cannot be read."""
